@@ -1,6 +1,6 @@
 """On-device models: what turns text into vectors and prompts into words.
 
-The layer knows nothing of items, users or screens. llama.cpp itself runs in a child process (`host`, `worker`).
+The layer knows nothing of items, users or screens. llama.cpp itself runs in a child process, see `host`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ class Embedder(Protocol):
 
     @property
     def model_id(self) -> str:
-        """Name and content hash of the weights, e.g. `all-MiniLM-L6-v2.Q8_0@263215c3cadd`; kept with each vector."""
+        """Name and hash of the weights, e.g. `all-MiniLM-L6-v2.Q8_0@263215c3cadd`; kept with each vector."""
 
     @property
     def dim(self) -> int:

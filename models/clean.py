@@ -33,8 +33,8 @@ def clean(text: str, *, multiline: bool = False, limit: int = 2_000) -> str:
     """Make text safe to store, draw and tokenise.
 
     Normalises to NFC, drops control, bidirectional, zero-width and tag characters, lone surrogates and
-    non-characters, keeps at most two combining marks per base, and collapses runs of white space. Never raises;
-    `clean(clean(t)) == clean(t)`; the result is never longer than `limit` characters.
+    non-characters, keeps at most two combining marks per base, and collapses runs of white space. Never
+    raises; `clean(clean(t)) == clean(t)`; the result is never longer than `limit` characters.
 
     Args:
         text: anything at all.
