@@ -1,0 +1,54 @@
+"""`llmrec-tui`: reads the arguments, opens the engine, runs the app."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from llmrec.engine import DEFAULT_USER, Engine, LlmrecError, clean
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the terminal app; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        _complain("llmrec-tui needs a terminal. `llmrec recommend` prints the same list as text.")
+        return 1
+    try:
+        with Engine.open(options.db) as engine:
+            return _run(engine, clean(options.user) or DEFAULT_USER, mouse=options.mouse)
+    except LlmrecError as error:
+        _complain(f"llmrec-tui: {clean(str(error))}")
+        return 1
+
+
+def _run(engine: Engine, user: str, *, mouse: bool) -> int:
+    from llmrec.tui.app import LlmrecApp
+
+    app = LlmrecApp(engine, user)
+    app.run(mouse=mouse)
+    for crash in app.crashes:
+        _complain(clean(crash, multiline=True, limit=20_000))
+    return app.return_code or int(bool(app.crashes))
+
+
+def _complain(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="llmrec-tui",
+        description="A private recommender in the terminal that reacts to every key press.",
+        epilog="No argument is needed. Inside, ? shows every key.",
+    )
+    parser.add_argument("--db", metavar="PATH", type=Path, help="the database; `llmrec paths` shows the usual one")
+    parser.add_argument("--user", default=DEFAULT_USER, help="whose list to show (default: %(default)s)")
+    parser.add_argument("--no-mouse", dest="mouse", action="store_false", help="leave the mouse to the terminal")
+    parser.add_argument("--version", action="version", version=f"llmrec-tui {version('llmrec-tui')}")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,212 @@
+"""The Textual app: theme, screens, the order of commands, and what happens to errors; nothing of the list itself."""
+
+import asyncio
+import time
+import traceback
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.screen import Screen
+from textual.theme import Theme
+
+from llmrec.engine import Engine, Item, Kind, LlmrecError
+from llmrec.tui.messages import Failed, Ranked
+from llmrec.tui.screens.base import EngineScreen
+from llmrec.tui.screens.choice import Choice
+from llmrec.tui.screens.for_you import TOAST, ForYou
+from llmrec.tui.screens.help import HelpScreen
+from llmrec.tui.screens.interests import InterestsScreen
+from llmrec.tui.screens.reader import Reader
+from llmrec.tui.screens.time_machine import TimeMachine
+from llmrec.tui.screens.why import WhyScreen
+from llmrec.tui.text import safe
+from llmrec.tui.theme import DARK, LIGHT
+
+Command = Callable[[], Iterable[Message]]
+"""Engine work that changes something; returns what to tell the screens."""
+
+# Two columns from 100 cells; one line per row and no text under the list below 18 lines.
+_WIDTHS = [(0, "-narrow"), (60, "-middle"), (100, "-wide")]
+_HEIGHTS = [(0, "-short"), (18, "-tall")]
+_LAST_SAVE = 1.0
+"""Seconds that quitting waits for the last key press to be saved."""
+
+
+def fill_empty_store(engine: Engine, now: float) -> None:
+    """A first run needs no set-up: an empty store gets the bundled catalogues."""
+    if engine.status().items == 0:
+        from llmrec.engine.samples import load_samples
+
+        load_samples(engine, now)
+
+
+def _done(call: Command) -> list[Message]:
+    return list(call())
+
+
+class LlmrecApp(App[None]):
+    """The terminal app over one engine and one user."""
+
+    TITLE = "llmrec"
+    CSS_PATH = "app.tcss"
+    ENABLE_COMMAND_PALETTE = True
+    HORIZONTAL_BREAKPOINTS = _WIDTHS
+    VERTICAL_BREAKPOINTS = _HEIGHTS
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+p", "command_palette", "palette", tooltip="Every command by name", id="palette"),
+        Binding("ctrl+c,ctrl+q", "quit", "quit", tooltip="Leave", show=False, priority=True, id="leave_now"),
+    ]
+
+    def __init__(
+        self,
+        engine: Engine,
+        user: str,
+        *,
+        clock: Callable[[], float] = time.time,
+        timer: Callable[[], float] = time.monotonic,
+        prepare: Callable[[Engine, float], None] = fill_empty_store,
+    ) -> None:
+        """Show an engine.
+
+        Args:
+            engine: what ranks; it is not closed here.
+            user: whose list it is.
+            clock: Unix seconds, for "3 days ago".
+            timer: seconds that never jump, for reading times.
+            prepare: work on the engine before the first list, in a thread; gets the clock's time.
+        """
+        super().__init__()
+        self.engine = engine
+        self.user = user
+        self.clock = clock
+        self.timer = timer
+        self.prepare = prepare
+        self.indexing = False
+        self.crashes: list[str] = []
+        """Tracebacks of bugs met on the way; shown after the app has ended."""
+        self.for_you = ForYou()
+        self.reader = Reader()
+        self.why = WhyScreen()
+        self.help = HelpScreen()
+        self.choice = Choice()
+        self.interests = InterestsScreen()
+        self.time = TimeMachine()
+        self._commands: asyncio.Queue[tuple[Command, EngineScreen]] = asyncio.Queue()
+        self._last_complaint = ""
+
+    def get_default_screen(self) -> Screen[Any]:
+        """The list."""
+        return self.for_you
+
+    def on_mount(self) -> None:
+        """Theme as it was left, other screens by name, and the lane of commands."""
+        self.register_theme(DARK)
+        self.register_theme(LIGHT)
+        theme = self.engine.setting("tui.theme", DARK.name)
+        self.theme = theme if theme in self.available_themes else DARK.name
+        for name in ("reader", "why", "help", "choice", "interests", "time"):
+            self.install_screen(getattr(self, name), name)
+        self.theme_changed_signal.subscribe(self, self._keep_theme)
+        self.run_worker(self._serve(), group="commands")
+
+    # Commands: one after the other, in the order of the keys.
+
+    def command(self, call: Command, screen: EngineScreen) -> None:
+        """Run engine work that changes something, after all such work before it.
+
+        Args:
+            call: runs in a thread.
+            screen: gets the messages; new orders go to the list.
+        """
+        self._commands.put_nowait((call, screen))
+
+    async def _serve(self) -> None:
+        while True:
+            call, screen = await self._commands.get()
+            try:
+                for message in await asyncio.to_thread(_done, call):
+                    (self.for_you if isinstance(message, Ranked) else screen).post_message(message)
+            except LlmrecError as error:
+                self.for_you.post_message(Failed(str(error)))
+            except Exception as error:
+                # A bug in one command must not swallow the keys that follow; it is told and printed at the end.
+                self.report(error)
+            finally:
+                self._commands.task_done()
+
+    def remember(self, key: str, value: str) -> None:
+        """Keep a setting of the screen."""
+
+        def call() -> list[Message]:
+            self.engine.set_setting(key, value)
+            return []
+
+        self.command(call, self.for_you)
+
+    def _keep_theme(self, theme: Theme) -> None:
+        self.remember("tui.theme", theme.name)
+
+    # Errors and notices.
+
+    def notify(self, message: str, **options: Any) -> None:
+        """Textual's notice, without markup and without control characters."""
+        super().notify(safe(message), **{**options, "markup": False})
+
+    def toast(self, message: str) -> None:
+        """A short notice that replaces the one before."""
+        self.clear_notifications()
+        self.notify(message, timeout=TOAST)
+
+    def complain(self, text: str) -> None:
+        """Say that something failed; the same complaint is not repeated as a notice."""
+        self.for_you.say(text, bad=True)
+        if text != self._last_complaint:
+            self.notify(text, severity="error", timeout=6)
+        self._last_complaint = text
+
+    def report(self, error: BaseException) -> None:
+        """Tell of a bug and go on; its traceback is printed after the app has ended."""
+        if isinstance(error, LlmrecError):
+            self.complain(str(error))
+            return
+        self.crashes.append("".join(traceback.format_exception(error)))
+        self.complain(f"a bug in llmrec: {type(error).__name__}; the details are printed when you quit")
+
+    def _fatal_error(self) -> None:
+        """End after a bug in a widget. Textual prints local variables there, which would be the user's items."""
+        self.crashes.append(traceback.format_exc())
+        self._close_messages_no_wait()
+
+    # Screens; each is made once, because Textual's heap grows with every new one.
+
+    def show_why(self, item: Item) -> None:
+        """All reasons for an item."""
+        self.why.about(item)
+        self.push_screen(self.why)
+
+    def read(self, item: Item) -> None:
+        """The whole text of an item."""
+        self.reader.open(item)
+        self.push_screen(self.reader)
+        self.for_you.record(item, Kind.OPEN)
+
+    def show_help(self) -> None:
+        """Every key that works on the screen in front."""
+        self.help.about(self.screen)
+        self.push_screen(self.help)
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """What the palette offers besides the keys of a screen."""
+        yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
+        yield SystemCommand("Screenshot", "Save the screen as a picture", lambda: self.deliver_screenshot())
+
+    async def action_quit(self) -> None:
+        """Leave once the last key press is saved."""
+        try:
+            await asyncio.wait_for(self._commands.join(), _LAST_SAVE)
+        except TimeoutError:
+            self.crashes.append("the last key presses may not have been saved: the engine did not answer in time\n")
+        self.exit()

@@ -1,0 +1,97 @@
+"""What workers tell the screens; each names what happened."""
+
+from dataclasses import dataclass
+
+from textual.message import Message
+
+from llmrec.engine import Batch, Change, Interest, Item, ItemId, Kind, Progress, Status, View, Why, Written
+
+
+@dataclass
+class Ranked(Message):
+    """The engine ranked the list again."""
+
+    batch: Batch
+    view: View
+    """What the batch shows; it is dropped once another view is wanted."""
+    items: list[Item]
+    """Rows that will be seen first, so that they are painted at once."""
+    marks: dict[ItemId, Kind] | None = None
+    """All marks, where they were asked for again."""
+    says: str = ""
+    """What happened, where the batch's change does not say it."""
+    top: bool = False
+    """Start at the first row instead of following the cursor's item."""
+
+    @property
+    def change(self) -> Change | None:
+        """What one event changed."""
+        return self.batch.change
+
+
+@dataclass
+class Started(Message):
+    """The engine answered for the first time."""
+
+    domains: tuple[str, ...]
+    domain: str | None
+    """The part of the catalogue shown when the app was last left."""
+    ranked: Ranked
+
+
+@dataclass
+class RowsRead(Message):
+    """Items for rows that came into sight."""
+
+    items: list[Item]
+
+
+@dataclass
+class Explained(Message):
+    """Why an item stands where it stands."""
+
+    why: Why
+    titles: dict[str, str]
+    """Titles of the past items that the reasons name."""
+
+
+@dataclass
+class WordsCame(Message):
+    """A text for an item, or more of it."""
+
+    written: Written
+
+
+@dataclass
+class InterestsRead(Message):
+    """The interest model as it is now."""
+
+    interests: list[Interest]
+    titles: dict[str, str]
+    """Titles of medoids and of the items that feed an interest."""
+
+
+@dataclass
+class StatusRead(Message):
+    """What the engine has loaded and what waits."""
+
+    status: Status
+
+
+@dataclass
+class Indexed(Message):
+    """Vectors are being computed in the background."""
+
+    progress: Progress | None
+    """None once all is done."""
+
+    def can_replace(self, message: Message) -> bool:
+        """Only the newest progress is worth drawing."""
+        return isinstance(message, Indexed)
+
+
+@dataclass
+class Failed(Message):
+    """An engine call failed; the app goes on."""
+
+    text: str

@@ -1,0 +1,192 @@
+"""Numbers, times and changes as short words; pure functions, no widget."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from llmrec.engine import NEW, Batch, Change, Event, Item, Kind, Reason, Written
+
+MINUTE, HOUR, DAY, WEEK = 60.0, 3_600.0, 86_400.0, 604_800.0
+MONTH, YEAR = 30.44 * DAY, 365.25 * DAY
+
+DONE = {
+    Kind.OPEN: "opened",
+    Kind.DWELL: "read",
+    Kind.LIKE: "liked",
+    Kind.DISLIKE: "disliked",
+    Kind.SAVE: "saved",
+    Kind.SKIP: "skipped",
+    Kind.PURCHASE: "bought",
+    Kind.FINISH: "finished",
+    Kind.IMPRESSION: "shown",
+}
+SIGN = {
+    Kind.OPEN: "o",
+    Kind.DWELL: "·",
+    Kind.LIKE: "+",
+    Kind.DISLIKE: "-",
+    Kind.SAVE: "*",
+    Kind.SKIP: "x",
+    Kind.PURCHASE: "$",
+    Kind.FINISH: "=",
+    Kind.IMPRESSION: ".",
+}
+_STRENGTH = [
+    Kind.IMPRESSION,
+    Kind.SKIP,
+    Kind.DWELL,
+    Kind.OPEN,
+    Kind.FINISH,
+    Kind.DISLIKE,
+    Kind.LIKE,
+    Kind.SAVE,
+    Kind.PURCHASE,
+]
+_UNITS = [(YEAR, "y", "year"), (MONTH, "mo", "month"), (WEEK, "w", "week"), (DAY, "d", "day"), (HOUR, "h", "hour")]
+_BLOCKS = "▁▂▃▄▅▆▇█"
+
+
+def count(n: int, word: str, many: str = "") -> str:
+    """A number and its word: "1 row", "3,200 rows"."""
+    return f"{n:,} {word if n == 1 else many or word + 's'}"
+
+
+def span(seconds: float) -> str:
+    """A length of time in its largest whole unit: "2 h", "3 d", "5 w"."""
+    for size, short, _ in _UNITS:
+        if seconds >= size:
+            return f"{int(seconds / size)} {short}"
+    return f"{max(1, int(seconds / MINUTE))} min"
+
+
+def ago(seconds: float) -> str:
+    """How long ago: "just now", "2 hours ago"; never negative."""
+    if seconds < MINUTE:
+        return "just now"
+    for size, _, word in _UNITS:
+        if seconds >= size:
+            return f"{count(int(seconds / size), word)} ago"
+    return f"{count(int(seconds / MINUTE), 'minute')} ago"
+
+
+def signed(amount: float) -> str:
+    """An amount with its sign: "+.41", "−.04", "+1.20"."""
+    size = f"{abs(amount):.2f}"
+    return ("−" if amount < 0 else "+") + size.removeprefix("0")
+
+
+def share(amount: float) -> str:
+    """A share of one: "62 %"."""
+    return f"{round(100 * amount)} %"
+
+
+def bar(amount: float, width: int) -> str:
+    """A bar of `amount` (0 to 1) that fills at most `width` cells; any amount above 0 shows at least a line."""
+    cells = round(min(1.0, max(0.0, amount)) * width)
+    return "▇" * cells if cells else "▁" * (amount > 0)
+
+
+def sparkline(values: Sequence[float], width: int) -> str:
+    """The newest `width` values as blocks, scaled to the largest."""
+    values = [max(0.0, value) for value in values[-width:]]
+    top = max(values, default=0.0) or 1.0
+    blocks = "".join(_BLOCKS[round(value / top * (len(_BLOCKS) - 1))] for value in values)
+    return blocks.rjust(width, _BLOCKS[0])
+
+
+def move(places: int) -> str:
+    """A rank change in at most four cells: "▲3", "▼12", "new", "="."""
+    if places == NEW:
+        return "new"
+    if places == 0:
+        return "="
+    size = abs(places)
+    return ("▲" if places > 0 else "▼") + (str(size) if size < 1_000 else f"{min(size // 1_000, 99)}k")
+
+
+def stronger(one: Kind | None, other: Kind) -> Kind:
+    """Of two things done to an item, the one that its row shows."""
+    return other if one is None or _STRENGTH.index(other) >= _STRENGTH.index(one) else one
+
+
+def when(at: float | None, now: float) -> str:
+    """Age of something published: "2 h"; the year once it is old; empty where unknown."""
+    if at is None:
+        return ""
+    if now - at > 2 * YEAR:
+        return str(1970 + int(at // YEAR)) if at >= 0 else f"{1969 - int(-at // YEAR)}"
+    return span(max(0.0, now - at))
+
+
+def about(item: Item, now: float, *, tags: int = 2) -> str:
+    """Where an item comes from, its age and its tags, in one line."""
+    facts = [item.source, when(item.published_at, now), *item.tags[:tags]]
+    return " · ".join(fact for fact in facts if fact)
+
+
+def quoted(title: str, limit: int = 40) -> str:
+    """A title in quotation marks, cut where it is long."""
+    return f'"{title if len(title) <= limit else title[: limit - 1].rstrip() + "…"}"'
+
+
+def changed(change: Change, *, brief: bool = False) -> str:
+    """What one key press did, and unless `brief` its effects: `liked "Tide tables": sailing +.12, 4 items moved up`."""
+    head = f"{DONE[change.kind]} {quoted(change.title)}" if change.item else change.title
+    if change.undone:
+        head = f"took back: {head}"
+    if brief:
+        return head
+    effects = []
+    if change.interest and change.amount:
+        effects.append(f"{change.interest} {signed(change.amount)}")
+    if change.moved_up:
+        effects.append(f"{count(change.moved_up, 'item')} moved up")
+    return f"{head}: {', '.join(effects)}" if effects else head
+
+
+def because(reason: Reason, titles: dict[str, str], now: float) -> str:
+    """A reason in words: `liked "Tide tables" 3 days ago`, or the part's own name."""
+    if reason.item is None or reason.kind is None:
+        return reason.part
+    title = quoted(titles.get(reason.item, reason.item))
+    past = f" {ago(now - reason.at)}" if reason.at is not None else ""
+    return f"{DONE[reason.kind]} {title}{past}"
+
+
+def happened(event: Event, title: str, now: float) -> str:
+    """An event of the log in words."""
+    seconds = f" for {event.value:.0f} s" if event.kind is Kind.DWELL and event.value is not None else ""
+    return f"{DONE[event.kind]} {quoted(title)}{seconds}, {ago(now - event.at)}"
+
+
+def author(written: Written, candidate: int) -> str:
+    """Who wrote the shown text, how probable it is, and how many others there are."""
+    shown = written.candidates[candidate]
+    by = "item's own words" if shown.by == "item" else written.model or shown.by
+    facts = [by, f"p {f'{shown.p:.2f}'.removeprefix('0')}", f"angle: {shown.angle}"]
+    if len(written.candidates) > 1:
+        facts.append(f"{candidate + 1} of {len(written.candidates)}, c next")
+    if not written.done:
+        facts.append("more to come")
+    return " · ".join(facts)
+
+
+def difference(batch: Batch, titles: dict[str, str], top: int = 10) -> str:
+    """How a list changed: the strongest climb into its top, the strongest fall out of it, and how many moved."""
+    moves = [int(move) for move in batch.moves]
+    climbs = [(move, rank) for rank, move in enumerate(moves[:top], start=1) if 0 < move < NEW]
+    falls = [(move, rank) for rank, move in enumerate(moves, start=1) if move < 0 and rank + move <= top]
+    named = [*([max(climbs)] if climbs else []), *([min(falls)] if falls else [])]
+    known = [(move, rank, titles.get(batch.ids[rank - 1])) for move, rank in named]
+    parts = [f"{quoted(title, 28)} {rank + move} → {rank}" for move, rank, title in known if title]
+    rise, sink = sum(0 < move < NEW for move in moves), sum(move < 0 for move in moves)
+    parts.append(f"{rise:,} rise, {sink:,} sink" if rise or sink else "no row moved")
+    return " · ".join(parts)
+
+
+def date(at: float) -> str:
+    """A local date and time: "3 Aug 2025, 14:05"."""
+    try:
+        moment = datetime.fromtimestamp(at)
+    except (OverflowError, OSError, ValueError):
+        return "some day"
+    return f"{moment.day} {moment:%b %Y, %H:%M}"

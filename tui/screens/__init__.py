@@ -1,0 +1,1 @@
+"""Screens: each asks the engine in workers, handles their messages, and sets what its widgets show."""

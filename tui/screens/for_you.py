@@ -1,0 +1,414 @@
+"""The main screen: the ranked list, the item under its cursor, and what the last key changed."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
+from threading import Event as Cancel
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.containers import Container
+from textual.message import Message
+
+from llmrec.engine import Batch, Change, Item, ItemId, Kind, View
+from llmrec.tui import actions
+from llmrec.tui.messages import (
+    Explained,
+    Failed,
+    Indexed,
+    InterestsRead,
+    Ranked,
+    RowsRead,
+    Started,
+    StatusRead,
+)
+from llmrec.tui.phrases import DONE, changed, count, quoted, stronger
+from llmrec.tui.screens.base import EngineScreen, ItemScreen, titles_of
+from llmrec.tui.widgets.blurb import Blurb
+from llmrec.tui.widgets.detail import Detail
+from llmrec.tui.widgets.footer import KeyLine
+from llmrec.tui.widgets.header import Header, batch_bits, domain_bits, title_bits
+from llmrec.tui.widgets.item_list import ItemList
+from llmrec.tui.widgets.note_line import NoteLine
+from llmrec.tui.widgets.one_line import Bit, OneLine
+from llmrec.tui.widgets.prompt import Prompt
+
+FIRST_ROWS = 60
+"""Rows sent with a new order, so that no terminal has to wait for the first screen."""
+FED_BY = 12
+"""Items named for each interest."""
+TOAST = 2.5
+"""Seconds that a toast stays."""
+_LEAVES = (Kind.DISLIKE, Kind.SKIP)
+_QUIET = (Kind.OPEN, Kind.DWELL)
+_WELCOME = "press l on what you like and d on what you do not: the list re-orders at each press"
+_STEER_HINT = "more sailing, less politics this week"
+
+
+class ForYou(ItemScreen, inherit_bindings=False):
+    """The list is the app: every key that means something re-orders it."""
+
+    BINDINGS = actions.bindings(actions.LIST_ACTIONS)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.view = View()
+        self.ranking: Batch | None = None
+        self._domains: tuple[str, ...] = ()
+
+    def compose(self) -> ComposeResult:
+        """Header, list and detail, input line, note, keys."""
+        yield Header(id="header")
+        with Container(id="body"):
+            yield ItemList(self.desk.clock, id="list")
+            yield Detail(self.desk.clock, id="detail")
+        yield Prompt(id="prompt")
+        yield NoteLine(id="note")
+        yield KeyLine(actions.LIST_ACTIONS, id="keys")
+
+    def on_mount(self) -> None:
+        """Draw an empty list at once, then ask the engine."""
+        self._list = self.query_one(ItemList)
+        self._detail = self.query_one(Detail)
+        self._note = self.query_one(NoteLine)
+        self._prompt = self.query_one(Prompt)
+        self._list.nothing = "reading the catalogue"
+        self._list.focus()
+        self._draw_header()
+        self.ask(self._start, group="start")
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Two lines per row where there is room for them."""
+        self._list.row_height = 2 if event.size.width >= 50 and event.size.height >= 18 else 1
+
+    # What the engine is asked; these run in threads.
+
+    def _start(self, cancel: Cancel) -> Iterable[Message]:
+        engine, user = self.desk.engine, self.desk.user
+        self.desk.prepare(engine, self.desk.clock())
+        domains = tuple(name for name in engine.domains() if name != "all")
+        kept = engine.setting("tui.domain", domains[0] if domains else "")
+        domain = kept if kept in domains and len(domains) > 1 else None
+        view = View(domain)
+        batch = engine.view(user, view)
+        yield Started(domains, domain, Ranked(batch, view, self._near(batch), engine.marks(user), top=True))
+        yield StatusRead(engine.status())
+        yield from self._read_interests(cancel)
+
+    def _read_view(self, view: View, top: bool, cancel: Cancel) -> Iterable[Message]:
+        batch = self.desk.engine.view(self.desk.user, view)
+        yield Ranked(batch, view, self._near(batch), top=top)
+
+    def _read_rows(self, ids: list[ItemId], cancel: Cancel) -> Iterable[Message]:
+        yield RowsRead(self.desk.engine.items(ids))
+
+    def _read_interests(self, cancel: Cancel) -> Iterable[Message]:
+        interests = self.desk.engine.interests(self.desk.user)
+        named = [id for i in interests for id in (*i.items[:FED_BY], *([i.medoid] if i.medoid else []))]
+        yield InterestsRead(interests, titles_of(self.desk.engine.items(named)))
+
+    def _index(self, cancel: Cancel) -> Iterable[Message]:
+        for progress in self.desk.engine.index(cancel):
+            yield Indexed(progress)
+        yield Indexed(None)
+        yield StatusRead(self.desk.engine.status())
+
+    def _near(self, batch: Batch, id: ItemId | None = None) -> list[Item]:
+        """Items of the rows that will be in sight: the first ones, and those around an item."""
+        wanted = list(batch.ids[:FIRST_ROWS])
+        if id is not None and id in batch.ids:
+            row = batch.ids.index(id)
+            wanted += batch.ids[max(0, row - FIRST_ROWS) : row + FIRST_ROWS]
+        return self.desk.engine.items(list(dict.fromkeys(wanted)))
+
+    def _record(self, id: ItemId, kind: Kind, value: float | None, view: View, current: ItemId | None) -> list[Message]:
+        batch = self.desk.engine.record(self.desk.user, id, kind, value=value, view=view)
+        return [Ranked(batch, view, self._near(batch, current))]
+
+    def _undo(self, view: View) -> list[Message]:
+        engine, user = self.desk.engine, self.desk.user
+        batch = engine.undo(user, view=view)
+        # Reading time is not something a user did on purpose, so it goes with what was done before it.
+        while batch.change is not None and batch.change.kind is Kind.DWELL:
+            batch = engine.undo(user, view=view)
+        says = "" if batch.change else "nothing to undo"
+        near = self._near(batch, batch.change.item if batch.change else None)
+        return [Ranked(batch, view, near, engine.marks(user), says)]
+
+    def _redo(self, view: View) -> list[Message]:
+        batch = self.desk.engine.redo(self.desk.user, view=view)
+        says = f"again: {changed(batch.change)}" if batch.change else "nothing to redo"
+        near = self._near(batch, batch.change.item if batch.change else None)
+        return [Ranked(batch, view, near, self.desk.engine.marks(self.desk.user), says)]
+
+    def _steer(self, words: str, view: View) -> list[Message]:
+        batch = self.desk.engine.steer(self.desk.user, words, view=view)
+        return [Ranked(batch, view, self._near(batch))]
+
+    def _control(self, interest: str, action: str, days: float | None, view: View) -> list[Message]:
+        batch = self.desk.engine.control(self.desk.user, interest, action, days=days, view=view)
+        return [Ranked(batch, view, self._near(batch))]
+
+    def _remove(self, event: int, view: View) -> list[Message]:
+        engine, user = self.desk.engine, self.desk.user
+        batch = engine.undo_event(user, event, view=view)
+        return [Ranked(batch, view, self._near(batch), engine.marks(user))]
+
+    # What other screens ask of this one.
+
+    def record(self, item: Item, kind: Kind, value: float | None = None) -> None:
+        """Keep one event; the row answers before the engine does."""
+        mark = self._list.marks.get(item.id)
+        if mark is kind and kind not in _QUIET:
+            self.say(f"already {DONE[kind]} · u takes back the last key")
+            return
+        if kind in _LEAVES:
+            self.view = replace(self.view, keep=self.view.keep - {item.id})
+            self._list.take_out(item.id)
+        elif kind not in (Kind.DWELL, Kind.IMPRESSION):
+            self.view = replace(self.view, keep=self.view.keep | {item.id})
+        self._list.mark(item.id, kind if kind in _LEAVES or kind is Kind.LIKE else stronger(mark, kind))
+        call = partial(self._record, item.id, kind, value, self.view, self._list.current)
+        self.desk.command(call, self)
+
+    def correct(self, interest: str, action: str, days: float | None = None) -> None:
+        """Change one interest."""
+        self.desk.command(partial(self._control, interest, action, days, self.view), self)
+
+    def steer(self, words: str) -> None:
+        """More or less of something, in words."""
+        self.desk.command(partial(self._steer, words, self.view), self)
+
+    def remove_event(self, event: int) -> None:
+        """Take one past event out of the log."""
+        self.desk.command(partial(self._remove, event, self.view), self)
+
+    def undo(self) -> None:
+        """Take back the last thing done."""
+        self.desk.command(partial(self._undo, self.view), self)
+
+    def redo(self) -> None:
+        """Do again what was taken back."""
+        self.desk.command(partial(self._redo, self.view), self)
+
+    def say(self, text: str, *, bad: bool = False) -> None:
+        """A line above the keys."""
+        self._note.note(text, bad=bad)
+
+    def refresh_view(self, *, top: bool = False) -> None:
+        """Ask for the order again."""
+        self.ask(partial(self._read_view, self.view, top), group="view")
+
+    # What comes back.
+
+    def on_started(self, message: Started) -> None:
+        """The first answer."""
+        self._domains = message.domains
+        self.view = View(message.domain)
+        self.on_ranked(message.ranked)
+        if not message.ranked.marks:
+            self.say(_WELCOME)
+
+    def on_ranked(self, message: Ranked) -> None:
+        """A new order, unless a newer one is on screen or another view is wanted."""
+        self._announce(message)
+        if message.marks is not None:
+            self._list.marks = message.marks
+        if self.ranking is not None and message.batch.revision < self.ranking.revision:
+            return
+        if (message.view.domain, message.view.query) != (self.view.domain, self.view.query):
+            if message.change is not None:
+                self.refresh_view()
+            return
+        self.ranking = message.batch
+        self._list.nothing = self._why_empty()
+        self._list.take_items(message.items)
+        undone = message.change.item if message.change and message.change.undone else None
+        self._list.show(message.batch, follow=undone, top=message.top)
+        self._draw_header()
+        if message.change is not None:
+            self.ask(self._read_interests, group="interests")
+        front = self.app.screen
+        if front is not self and isinstance(front, EngineScreen):
+            front.ranked(message)
+
+    def _announce(self, message: Ranked) -> None:
+        """Say what a key changed: a line above the keys, and a toast for what was done on purpose."""
+        change = message.change
+        if change is None:
+            if message.says:
+                self.say(message.says)
+            return
+        if change.kind is Kind.DWELL:
+            return
+        text = message.says or changed(change)
+        self.say(f"{text} · {'^r redo' if change.undone else 'u undo'}")
+        if change.kind not in _QUIET or change.undone:
+            self.desk.toast(_toast(change, message.says))
+
+    def _why_empty(self) -> str:
+        if self.view.query:
+            return f"nothing matches {quoted(self.view.query)}: esc clears the filter"
+        if self._domains:
+            return "nothing left here: tab shows another part, u takes back the last key"
+        return "no items yet: `llmrec import FILE` brings some"
+
+    def on_rows_read(self, message: RowsRead) -> None:
+        """Items for rows in sight."""
+        had = self.here
+        self._list.take_items(message.items)
+        if had is None:
+            self._show_here()
+
+    def explained(self, message: Explained) -> None:
+        """Reasons for the row under the cursor."""
+        self._detail.why = message
+
+    def on_interests_read(self, message: InterestsRead) -> None:
+        """The interest model changed."""
+        self._detail.interests = tuple(message.interests)
+        self.desk.interests.take(message)
+
+    def on_status_read(self, message: StatusRead) -> None:
+        """What the engine runs on; missing vectors are made in the background."""
+        self._note.status(message.status)
+        if message.status.note and message.status.events == 0:
+            self.say(f"{_WELCOME} · {message.status.note}")
+        if message.status.pending and not self.desk.indexing:
+            self.desk.indexing = True
+            self.ask(self._index, group="index")
+
+    def on_indexed(self, message: Indexed) -> None:
+        """Progress of the background work; a new order at its end."""
+        self._note.progress(message.progress)
+        if message.progress is None:
+            self.refresh_view()
+            self.ask(self._read_interests, group="interests")
+
+    def on_failed(self, message: Failed) -> None:
+        """Undo what the row showed before the engine answered."""
+        super().on_failed(message)
+        self.refresh_view()
+
+    # The row under the cursor.
+
+    @property
+    def here(self) -> Item | None:
+        """The item under the cursor."""
+        current = self._list.current
+        return self._list.item(current) if current is not None else None
+
+    @property
+    def blurb(self) -> Blurb:
+        """The text beside or under the list."""
+        return self._detail.blurb
+
+    @on(ItemList.Moved)
+    def _moved(self) -> None:
+        self._show_here()
+
+    def _show_here(self) -> None:
+        if self.here is not self._detail.item:
+            self._detail.item = self.here
+        self.look()
+
+    @on(ItemList.RowsWanted)
+    def _rows_wanted(self, event: ItemList.RowsWanted) -> None:
+        self.ask(partial(self._read_rows, event.ids), group="rows")
+
+    @on(ItemList.Chosen)
+    def action_open(self) -> None:
+        """Read the whole text."""
+        if self.here is not None:
+            self.desk.read(self.here)
+
+    # Filter, domain, steering.
+
+    def action_filter(self) -> None:
+        """Type to filter."""
+        self._prompt.ask("filter", "/", "words to find · enter keeps · esc clears", self.view.query)
+
+    def action_steer(self) -> None:
+        """Type to steer."""
+        self._prompt.ask("steer", ":", _STEER_HINT)
+
+    @on(Prompt.Typed)
+    def _typed(self, event: Prompt.Typed) -> None:
+        if event.purpose == "filter":
+            self._show_view(replace(self.view, query=event.words, keep=frozenset()))
+
+    @on(Prompt.Entered)
+    def _entered(self, event: Prompt.Entered) -> None:
+        self._leave_prompt()
+        if event.purpose == "steer" and event.words:
+            if event.words in ("q", "quit"):
+                self.app.simulate_key("q")
+            else:
+                self.steer(event.words)
+
+    @on(Prompt.Left)
+    def _leave_prompt(self) -> None:
+        self._prompt.close()
+        self._list.focus()
+
+    @on(Prompt.Closed)
+    def _prompt_closed(self, event: Prompt.Closed) -> None:
+        self._leave_prompt()
+        if event.purpose == "filter":
+            self._clear_filter()
+
+    def _clear_filter(self) -> None:
+        if self.view.query:
+            self._show_view(replace(self.view, query="", keep=frozenset()))
+
+    def _show_view(self, view: View) -> None:
+        if view != self.view:
+            self.view = view
+            self._draw_header()
+            self.refresh_view(top=True)
+
+    def action_domain(self, step: int) -> None:
+        """The next part of the catalogue."""
+        names: list[str | None] = [*self._domains, None]
+        if len(self._domains) > 1:
+            self._choose_domain(names[(names.index(self.view.domain) + step) % len(names)])
+
+    def _choose_domain(self, domain: str | None) -> None:
+        self._show_view(View(domain, query=self.view.query))
+        self.desk.remember("tui.domain", domain or "all")
+
+    @on(OneLine.Pressed, "#header")
+    def _header_pressed(self, event: OneLine.Pressed) -> None:
+        _, _, place = event.press.partition(" ")
+        self._choose_domain([*self._domains, None][int(place)])
+
+    def _draw_header(self) -> None:
+        left = [*title_bits("For you"), *domain_bits(self._domains, self.view.domain)]
+        if self.view.query:
+            rows = count(self._list.rows, "row")
+            left.append(Bit(f" /{self.view.query} · {rows} ", "chosen"))
+        self.query_one(Header).show(left, batch_bits(self.ranking, self.desk.user))
+
+    # Other screens.
+
+    def action_interests(self) -> None:
+        """What the list is built on."""
+        self.app.push_screen("interests")
+
+    def action_time_machine(self) -> None:
+        """The list as of an earlier day."""
+        self.app.push_screen("time")
+
+    def action_back(self) -> None:
+        """Clear the filter; this screen has nothing behind it."""
+        self._clear_filter()
+
+
+def _toast(change: Change, says: str) -> str:
+    if says:
+        return f"{says[:1].upper()}{says[1:]}"
+    done = DONE[change.kind] if change.item else ""
+    words = f"{done} {change.title}".strip()
+    if change.undone:
+        return f"Took back: {words} · ^r redo"
+    return f"{words[:1].upper()}{words[1:]} · u undo"

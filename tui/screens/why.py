@@ -1,0 +1,78 @@
+"""All reasons for the rank of one item, over the list."""
+
+from collections.abc import Iterable
+from functools import partial
+from threading import Event as Cancel
+
+from textual.app import ComposeResult
+from textual.containers import Vertical, VerticalScroll
+from textual.message import Message
+
+from llmrec.engine import Item, ItemId
+from llmrec.tui import actions
+from llmrec.tui.messages import Explained
+from llmrec.tui.phrases import count, signed
+from llmrec.tui.screens.base import EngineModal, named_in, titles_of
+from llmrec.tui.text import Words
+from llmrec.tui.widgets.footer import KeyLine
+from llmrec.tui.widgets.why_lines import why_lines
+
+_REASONS = 30
+
+
+class WhyScreen(EngineModal, inherit_bindings=False):
+    """Evidence as signed bars that sum to the score, and the rank without the strongest event."""
+
+    BINDINGS = actions.bindings(actions.WHY_ACTIONS)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._item: Item | None = None
+        self._found: Explained | None = None
+
+    def compose(self) -> ComposeResult:
+        """Title, sum, reasons, keys."""
+        with Vertical(id="box"):
+            yield Words(id="question")
+            yield Words(id="sum")
+            with VerticalScroll(id="reasons"):
+                yield Words(id="lines")
+            yield KeyLine(actions.WHY_ACTIONS)
+
+    def about(self, item: Item) -> None:
+        """Set the item; push the screen afterwards."""
+        self._item, self._found = item, None
+
+    def on_screen_resume(self) -> None:
+        """Ask why."""
+        assert self._item is not None
+        self.query_one("#question", Words).say((self._item.title, "bold"))
+        self.query_one("#sum", Words).say(("adding up the reasons", "$text-muted"))
+        self.query_one("#lines", Words).say("")
+        self.query_one("#reasons").focus()
+        self.ask(partial(self._explain, self._item.id), group="why")
+
+    def _explain(self, id: ItemId, cancel: Cancel) -> Iterable[Message]:
+        engine = self.desk.engine
+        why = engine.why(self.desk.user, id, view=self.desk.for_you.view)
+        yield Explained(why, titles_of(engine.items(named_in(why))))
+
+    def on_explained(self, message: Explained) -> None:
+        """Reasons came."""
+        if self._item is not None and message.why.item == self._item.id:
+            self._found = message
+            self._draw()
+
+    def on_resize(self) -> None:
+        """Bars take the new width."""
+        self._draw()
+
+    def _draw(self) -> None:
+        if self._found is None:
+            return
+        why = self._found.why
+        facts = f"rank {why.rank} · score {signed(why.score)}, the sum of {count(len(why.reasons), 'part')}"
+        self.query_one("#sum", Words).say((facts, "$text-muted"))
+        lines = self.query_one("#lines", Words)
+        width = lines.content_size.width or 40
+        lines.say(*why_lines(why, self._found.titles, self.desk.clock(), width=width, most=_REASONS), limit=20_000)

@@ -1,0 +1,68 @@
+"""The border between untrusted text and the screen; it alone makes drawable text.
+
+Textual strips five control characters and passes the rest on to the terminal, and it reads square brackets as
+markup. So every string that is drawn goes through `safe()` and is drawn as `Content`, never as markup.
+"""
+
+from functools import lru_cache
+
+from rich.cells import cell_len, set_cell_size
+from textual.content import Content
+from textual.widgets import Static
+
+from llmrec.engine import clean
+
+Part = str | tuple[str, str]
+"""A piece of a line: its text, or its text and a style such as "bold" or "$text-muted"."""
+
+LONG = 60_000
+"""Characters of an item's text that the reading pane draws."""
+
+_EDGE = " \n"
+
+# Terminals disagree on the width of joined emoji, so the joins are left out and each sign counts alone.
+_JOINS = dict.fromkeys([0x200D, 0xFE0E, 0xFE0F, 0x20E3, *range(0x1F3FB, 0x1F400)])
+
+
+def safe(text: str, *, multiline: bool = False, limit: int = 2_000) -> str:
+    """`clean()` for drawing: keeps blanks and line breaks at both ends, so that pieces of a line can be joined."""
+    core = text.strip(_EDGE)
+    if not core:
+        return text
+    start = text[: len(text) - len(text.lstrip(_EDGE))]
+    end = text[len(text.rstrip(_EDGE)) :]
+    return start + clean(core, multiline=multiline, limit=limit).translate(_JOINS) + end
+
+
+@lru_cache(maxsize=2_048)
+def fit(text: str, width: int, *, pad: bool = True) -> str:
+    """One line of exactly `width` cells (at most, without `pad`); what does not fit ends in an ellipsis."""
+    if width <= 0:
+        return ""
+    text = clean(text, limit=4 * width + 16).translate(_JOINS)
+    if cell_len(text) > width:
+        text = set_cell_size(text, width - 1).rstrip() + "…"
+    return set_cell_size(text, width) if pad else text
+
+
+def line(*parts: Part, limit: int = 2_000) -> Content:
+    """Parts joined into content that no text of theirs can style, link or break."""
+    return Content.assemble(*(_drawn(part, limit) for part in parts))
+
+
+def _drawn(part: Part, limit: int) -> str | tuple[str, str]:
+    if isinstance(part, str):
+        return safe(part, multiline=True, limit=limit)
+    text, style = part
+    return safe(text, multiline=True, limit=limit), style
+
+
+class Words(Static):
+    """A widget that shows parts; the only text widget of this app."""
+
+    def __init__(self, *parts: Part, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(line(*parts), id=id, classes=classes, markup=False)
+
+    def say(self, *parts: Part, limit: int = 2_000) -> None:
+        """Show these parts instead."""
+        self.update(line(*parts, limit=limit))

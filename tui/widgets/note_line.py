@@ -1,0 +1,57 @@
+"""The line above the keys: what the last key changed, and at its right what the engine runs on."""
+
+from llmrec.engine import Progress, Status
+from llmrec.tui.phrases import count
+from llmrec.tui.widgets.one_line import Bit, OneLine
+
+_NAME = 24
+
+
+class NoteLine(OneLine):
+    """What just happened, and the state of models and background work."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._note = ""
+        self._bad = False
+        self._status: Status | None = None
+        self._progress: Progress | None = None
+
+    def note(self, text: str, *, bad: bool = False) -> None:
+        """Say what happened, or what to do next."""
+        self._note, self._bad = text, bad
+        self._draw()
+
+    def status(self, status: Status) -> None:
+        """Say what the engine runs on."""
+        self._status = status
+        self._draw()
+
+    def progress(self, progress: Progress | None) -> None:
+        """Say how far background work has come."""
+        self._progress = progress
+        self._draw()
+
+    def _draw(self) -> None:
+        left = Bit(f" {self._note}  ", "bad" if self._bad else "")
+        self.show([left], self._state())
+
+    def _state(self) -> list[Bit]:
+        if self._progress is not None:
+            done = f"{self._progress.what} {self._progress.done:,} of {self._progress.total:,} "
+            return [Bit(done, "accent", drop=2)]
+        if self._status is None:
+            return []
+        writer = short_name(self._status.writer) if self._status.writer else "own words"
+        bits = [
+            Bit(f"encoder {short_name(self._status.encoder)}", "quiet", drop=4),
+            Bit(f" · texts {writer} ", "quiet", drop=5),
+        ]
+        if self._status.pending:
+            bits.insert(0, Bit(f"{count(self._status.pending, 'item')} without vectors · ", "accent", drop=3))
+        return bits
+
+
+def short_name(model: str) -> str:
+    """A model's name without hash and quantisation."""
+    return model.partition("@")[0].removesuffix(".gguf")[:_NAME]

@@ -1,0 +1,114 @@
+"""The one input line: filter, steering command, or the words of a new interest."""
+
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.message import Message
+from textual.widgets import Input
+
+from llmrec.tui.text import Words, safe
+
+_LIMIT = 200
+
+
+class _Line(Input):
+    """The typed words."""
+
+    def validate_value(self, value: str) -> str:
+        """Pasted text is untrusted too."""
+        return safe(value, limit=_LIMIT)
+
+
+class Prompt(Horizontal):
+    """A line to type in, hidden until it is asked for."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "close", "back", tooltip="Close this line", id="prompt.close"),
+        Binding("down,up", "leave", "list", tooltip="Go to the list and keep what is typed", id="prompt.leave"),
+    ]
+    DEFAULT_CSS = """
+    Prompt {
+        display: none;
+        height: 1;
+        background: $panel;
+        Words { width: auto; color: $text-accent; text-style: bold; padding: 0 0 0 1; }
+        _Line, _Line:focus { width: 1fr; height: 1; min-width: 1; border: none; padding: 0 1; background: $panel; }
+        &:ansi, &:ansi _Line { background: ansi_default; }
+    }
+    """
+
+    class Typed(Message):
+        """The words so far."""
+
+        def __init__(self, purpose: str, words: str) -> None:
+            super().__init__()
+            self.purpose = purpose
+            self.words = words
+
+    class Entered(Typed):
+        """`enter`: the words are complete."""
+
+    class Left(Typed):
+        """The arrow keys: keep the words, go to the list."""
+
+    class Closed(Typed):
+        """`esc`: forget the words."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._purpose = ""
+        self._sign = Words()
+        self._line = _Line(max_length=_LIMIT, select_on_focus=False, compact=True)
+
+    def compose(self) -> ComposeResult:
+        """A sign for the purpose, and the line."""
+        yield self._sign
+        yield self._line
+
+    @property
+    def is_open(self) -> bool:
+        """The line is on screen."""
+        return bool(self.display)
+
+    def ask(self, purpose: str, sign: str, hint: str, words: str = "") -> None:
+        """Show the line.
+
+        Args:
+            purpose: what the words are for; comes back in every message.
+            sign: what stands before the line.
+            hint: an example, shown while nothing is typed.
+            words: what to start with.
+        """
+        self._purpose = purpose
+        self._sign.say(sign)
+        self._line.placeholder = hint
+        with self.prevent(Input.Changed):
+            self._line.value = words
+        self._line.cursor_position = len(words)
+        self.display = True
+        self._line.focus()
+
+    def close(self) -> None:
+        """Hide the line."""
+        self.display = False
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        self.post_message(self.Typed(self._purpose, self._line.value.strip()))
+
+    @on(Input.Submitted)
+    def _entered(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.post_message(self.Entered(self._purpose, self._line.value.strip()))
+
+    def action_close(self) -> None:
+        """`esc`."""
+        self.post_message(self.Closed(self._purpose, self._line.value.strip()))
+
+    def action_leave(self) -> None:
+        """Arrow keys."""
+        self.post_message(self.Left(self._purpose, self._line.value.strip()))
