@@ -59,14 +59,6 @@ STEPS: tuple[tuple[str, str], ...] = (
         CREATE VIRTUAL TABLE item_words USING fts5(
             title, text, tags, content='item', content_rowid='row', tokenize="unicode61 remove_diacritics 2"
         );
-        CREATE TRIGGER item_words_i AFTER INSERT ON item BEGIN
-            INSERT INTO item_words(rowid, title, text, tags) VALUES (new.row, new.title, new.text, new.tags);
-        END;
-        CREATE TRIGGER item_words_u AFTER UPDATE OF title, text, tags ON item BEGIN
-            INSERT INTO item_words(item_words, rowid, title, text, tags)
-                VALUES ('delete', old.row, old.title, old.text, old.tags);
-            INSERT INTO item_words(rowid, title, text, tags) VALUES (new.row, new.title, new.text, new.tags);
-        END;
         """,
     ),
 )

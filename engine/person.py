@@ -1,0 +1,147 @@
+"""One user's live state: the ranking policy, the essay's interest vector and the interests in words.
+
+All of it is a function of the log. A new event is added in place; an undo, a correction or a late event replays the log.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import groupby
+
+from llmrec.engine.catalogue import Catalogue
+from llmrec.engine.interests import DAY, STRENGTH, Cluster, InterestModel
+from llmrec.engine.policies import Policy, make_policy
+from llmrec.engine.policies.essay import Essay
+from llmrec.engine.records import Interaction, ItemId, Kind
+from llmrec.engine.store import LogEntry
+from llmrec.models import FloatArray
+
+_MARK_ORDER = (Kind.PURCHASE, Kind.SAVE, Kind.LIKE, Kind.FINISH, Kind.DISLIKE, Kind.SKIP, Kind.OPEN, Kind.DWELL)
+"""Of several things done with one item, the first of these is shown; a later like or dislike replaces the other."""
+_OPPOSITES = {Kind.LIKE: Kind.DISLIKE, Kind.DISLIKE: Kind.LIKE}
+
+
+class Person:
+    """What is known of one user, ready to rank."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        rows: Mapping[ItemId, int],
+        embed_phrase: Callable[[str], FloatArray],
+        policy: str,
+    ) -> None:
+        """Know nothing yet.
+
+        Args:
+            catalogue: the items as numbers.
+            rows: row of the catalogue by item id.
+            embed_phrase: unit vector (d,) of a typed interest.
+            policy: name of the ranking policy.
+        """
+        self.catalogue = catalogue
+        self._rows = rows
+        self._embed_phrase = embed_phrase
+        self.policy: Policy = make_policy(policy, catalogue)
+        self.essay = Essay(catalogue)
+        self.interests = InterestModel()
+        self.entries: list[LogEntry] = []
+        """The log entry of each learnt event, in the order of learning."""
+        self.marks: dict[ItemId, Kind] = {}
+        """The most telling thing done with each item."""
+        self.stale_at = float("inf")
+        """Unix seconds at which the state must be replayed because a snooze or a steering phrase ends."""
+        self._latest = float("-inf")
+
+    def replay(self, entries: Sequence[LogEntry], now: float) -> None:
+        """Learn a whole log of entries that count, oldest first, as of a moment."""
+        learnt: list[tuple[LogEntry, Interaction, Cluster | None]] = []
+        for entry in entries:
+            if entry.kind == "control":
+                self._correct(entry, now)
+            elif (event := self._interaction(entry, now)) is not None:
+                learnt.append((entry, event, self._feed(entry, event)))
+        moments = sorted(learnt, key=lambda found: found[1].at)
+        for _, step in groupby(moments, key=lambda found: found[1].at):
+            self._learn([(entry, self._corrected(event, cluster, now)) for entry, event, cluster in step])
+
+    def add(self, entry: LogEntry, now: float) -> Cluster | None:
+        """Learn one new entry; returns the interest it feeds, if any.
+
+        Raises:
+            LateEvent: the entry lies before the newest one, so the log must be replayed.
+        """
+        event = self._interaction(entry, now)
+        if event is None:
+            return None
+        if event.at < self._latest:
+            raise LateEvent
+        cluster = self._feed(entry, event)
+        self._learn([(entry, self._corrected(event, cluster, now))])
+        return cluster
+
+    def _learn(self, step: Sequence[tuple[LogEntry, Interaction]]) -> None:
+        events = [event for _, event in step]
+        self.policy.learn(events)
+        self.essay.learn(events)
+        self._latest = max(self._latest, *(event.at for event in events))
+        self.entries.extend(entry for entry, _ in step)
+
+    def _feed(self, entry: LogEntry, event: Interaction) -> Cluster | None:
+        """Let one event feed the interests and the marks."""
+        if entry.item is not None:
+            self._mark(entry.item, event.kind)
+        name = entry.item if entry.item is not None else str(entry.payload["phrase"])
+        cluster = self.interests.learn(event, self.catalogue.vector(event), name)
+        return cluster or self.interests.nearest(self.catalogue.vector(event))
+
+    def _mark(self, item: ItemId, kind: Kind) -> None:
+        if kind not in _MARK_ORDER:
+            return
+        before = self.marks.get(item)
+        replaces = before is None or _OPPOSITES.get(kind) == before
+        if replaces or (before is not None and _MARK_ORDER.index(kind) < _MARK_ORDER.index(before)):
+            self.marks[item] = kind
+
+    def _interaction(self, entry: LogEntry, now: float) -> Interaction | None:
+        """An entry as the policies see it; None where its item is gone or its time is over."""
+        at = min(entry.at, now)
+        if entry.kind == "steer":
+            return self._steering(entry, at, now)
+        row = self._rows.get(entry.item) if entry.item is not None else None
+        kind = entry.event_kind
+        if row is None or kind is None:
+            return None
+        return Interaction(row, kind, at, entry.value)
+
+    def _steering(self, entry: LogEntry, at: float, now: float) -> Interaction | None:
+        until = entry.payload.get("until")
+        if until is not None:
+            if now >= until:
+                return None
+            self.stale_at = min(self.stale_at, until)
+        kind = Kind.LIKE if entry.payload["more"] else Kind.DISLIKE
+        return Interaction(-1, kind, at, vector=self._embed_phrase(entry.payload["phrase"]))
+
+    def _correct(self, entry: LogEntry, now: float) -> None:
+        said = entry.payload
+        self.interests.correct(said["interest"], said["action"], at=entry.at, days=said.get("days"))
+        if said["action"] == "snooze" and (until := entry.at + (said.get("days") or 1.0) * DAY) > now:
+            self.stale_at = min(self.stale_at, until)
+
+    def _corrected(self, event: Interaction, cluster: Cluster | None, now: float) -> Interaction:
+        """The event with the user's corrections of its interest; only what feeds an interest is corrected."""
+        if cluster is None or event.kind not in STRENGTH:
+            return event
+        said = cluster.correction
+        if said.weight(now) == 1.0 and not said.frozen:
+            return event
+        return Interaction(
+            event.row, event.kind, event.at, event.value, said.weight(now), not said.frozen, event.vector
+        )
+
+    def acted(self) -> Iterator[ItemId]:
+        """Items on which anything but an impression was done."""
+        return iter(self.marks)
+
+
+class LateEvent(Exception):
+    """An event older than the newest learnt one: the log must be replayed in the order of time."""

@@ -1,0 +1,75 @@
+"""Which words stand beside an item: G(C_j) = sum_k p_kj T_k, several candidate texts with probabilities.
+
+Pure functions: candidates come from the item's own sentences (and, where a writer is installed, from it); p_kj is a
+softmax over the text's agreement with the user's interests and with the item. The most probable one is shown.
+"""
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from llmrec.engine.records import Candidate, Item
+from llmrec.models import FloatArray
+
+TEMPERATURE = 0.1
+"""Of the softmax; cosines of an item's sentences differ by about .1 to .3."""
+MAX_CANDIDATES = 6
+_SENTENCE_END = re.compile(r'(?<=[.!?…])["\')\]’”]*\s+(?=["\'(\[‘“]?[A-Z0-9À-Þ])|(?<=[。！？])|\n+')
+_NOT_AN_END = re.compile(r"(?:\b(?:Mr|Mrs|Ms|Dr|St|Prof|Jr|Sr|vs|No|Vol|ca|approx|e\.g|i\.e|U\.S|U\.K)|\b[A-Z])\.$")
+_MIN_WORDS, _MAX_CHARS = 5, 400
+_NAME_OR_NUMBER = re.compile(r"\d[\d.,]*|(?<![.!?…]\s)(?<!^)\b[A-Z][\w’'-]+")
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of a text that can stand alone, in order; abbreviations do not end one."""
+    parts: list[str] = []
+    for piece in _SENTENCE_END.split(text):
+        if parts and _NOT_AN_END.search(parts[-1]):
+            parts[-1] += " " + piece.strip()
+        elif piece.strip():
+            parts.append(piece.strip())
+    return [s for s in parts if len(s) <= _MAX_CHARS and (len(s.split()) >= _MIN_WORDS or len(s) > 30)]
+
+
+def own_words(item: Item) -> list[tuple[str, str]]:
+    """Pairs (text, angle) from the item itself: its opening, then details; the title where there is no text."""
+    found = list(dict.fromkeys(sentences(item.text)))[:MAX_CANDIDATES]
+    if not found:
+        return [((item.text or item.title)[:_MAX_CHARS], "title" if not item.text else "opening")]
+    return [
+        (text, "opening" if k == 0 else "numbers" if any(c.isdigit() for c in text) else "detail")
+        for k, text in enumerate(found)
+    ]
+
+
+def probabilities(texts: FloatArray, item: FloatArray, interest: FloatArray, bonus: Sequence[float] = ()) -> FloatArray:
+    """p_k = softmax_k((T_k . U + T_k . C + b_k) / temperature).
+
+    Args:
+        texts: (K, d) unit vectors of the candidates T_k.
+        item: (d,) unit vector C of the item.
+        interest: (d,) the user's interest vector U, of any length; zero where nothing is known.
+        bonus: (K,) further terms such as a writer's pointwise mutual information; empty for none.
+
+    Returns:
+        (K,) probabilities that sum to 1.
+    """
+    length = float(np.linalg.norm(interest))
+    agreement = texts @ (interest / length if length else interest)  # (K, d) @ (d,) -> (K,)
+    utility = agreement + texts @ item  # (K,)
+    if len(bonus):
+        utility = utility + np.asarray(bonus, np.float32)
+    weights = np.exp((utility - utility.max()) / TEMPERATURE)
+    return np.asarray(weights / weights.sum(), np.float32)
+
+
+def candidates(pairs: Sequence[tuple[str, str]], p: FloatArray, by: str) -> tuple[Candidate, ...]:
+    """The candidates with their probabilities, in the order of the pairs (text, angle)."""
+    return tuple(Candidate(text, float(q), angle, by) for (text, angle), q in zip(pairs, p, strict=True))
+
+
+def ungrounded(text: str, source: str) -> list[str]:
+    """Names and numbers of a text that its source does not contain; empty where all are grounded."""
+    known = source.casefold()
+    return [found for found in _NAME_OR_NUMBER.findall(text) if found.rstrip(".,").casefold() not in known]
