@@ -130,7 +130,7 @@ class LlmrecApp(App[None]):
                 for message in await asyncio.to_thread(_done, call):
                     (self.for_you if isinstance(message, Ranked) else screen).post_message(message)
             except LlmrecError as error:
-                self.for_you.post_message(Failed(str(error)))
+                self.for_you.post_message(Failed(str(error), "command"))
             except Exception as error:
                 # A bug in one command must not swallow the keys that follow; it is told and printed at the end.
                 self.report(error)

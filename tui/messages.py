@@ -95,3 +95,5 @@ class Failed(Message):
     """An engine call failed; the app goes on."""
 
     text: str
+    group: str
+    """What the call was about."""

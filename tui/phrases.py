@@ -1,7 +1,11 @@
 """Numbers, times and changes as short words; pure functions, no widget."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
+
+import numpy as np
+import numpy.typing as npt
 
 from llmrec.engine import NEW, Batch, Change, Event, Item, Kind, Reason, Written
 
@@ -68,10 +72,15 @@ def ago(seconds: float) -> str:
     return f"{count(int(seconds / MINUTE), 'minute')} ago"
 
 
-def signed(amount: float) -> str:
+def signed(amount: float, places: int = 2) -> str:
     """An amount with its sign: "+.41", "−.04", "+1.20"."""
-    size = f"{abs(amount):.2f}"
+    size = f"{abs(amount):.{places}f}"
     return ("−" if amount < 0 else "+") + size.removeprefix("0")
+
+
+def places_for(largest: float) -> int:
+    """Decimals that show two digits of the largest of several amounts: 2 to 4."""
+    return 2 if largest >= 0.1 else 3 if largest >= 0.01 else 4
 
 
 def share(amount: float) -> str:
@@ -143,13 +152,23 @@ def changed(change: Change, *, brief: bool = False) -> str:
     return f"{head}: {', '.join(effects)}" if effects else head
 
 
-def because(reason: Reason, titles: dict[str, str], now: float) -> str:
-    """A reason in words: `liked "Tide tables" 3 days ago`, or the part's own name."""
+def because(reason: Reason, titles: dict[str, str], now: float, room: int = 60) -> str:
+    """A reason in words, within about `room` characters: `liked "Tide tables" 3 d ago`, or the part's own name."""
     if reason.item is None or reason.kind is None:
         return reason.part
-    title = quoted(titles.get(reason.item, reason.item))
-    past = f" {ago(now - reason.at)}" if reason.at is not None else ""
-    return f"{DONE[reason.kind]} {title}{past}"
+    past = f" {span(max(0.0, now - reason.at))} ago" if reason.at is not None else ""
+    limit = max(10, room - len(DONE[reason.kind]) - len(past) - 3)
+    return f"{DONE[reason.kind]} {quoted(titles.get(reason.item, reason.item), limit)}{past}"
+
+
+def merged(reasons: Sequence[Reason]) -> list[Reason]:
+    """One reason per past event, largest first; what comes from no event stays by part."""
+    found: dict[tuple[object, ...], Reason] = {}
+    for reason in reasons:
+        key = (reason.item, reason.at, reason.kind) if reason.item is not None else (reason.part,)
+        known = found.get(key)
+        found[key] = replace(reason, amount=reason.amount + known.amount) if known else reason
+    return sorted(found.values(), key=lambda reason: -abs(reason.amount))
 
 
 def happened(event: Event, title: str, now: float) -> str:
@@ -162,7 +181,7 @@ def author(written: Written, candidate: int) -> str:
     """Who wrote the shown text, how probable it is, and how many others there are."""
     shown = written.candidates[candidate]
     by = "item's own words" if shown.by == "item" else written.model or shown.by
-    facts = [by, f"p {f'{shown.p:.2f}'.removeprefix('0')}", f"angle: {shown.angle}"]
+    facts = [by, shown.angle, f"p {f'{shown.p:.2f}'.removeprefix('0')}"]
     if len(written.candidates) > 1:
         facts.append(f"{candidate + 1} of {len(written.candidates)}, c next")
     if not written.done:
@@ -172,15 +191,24 @@ def author(written: Written, candidate: int) -> str:
 
 def difference(batch: Batch, titles: dict[str, str], top: int = 10) -> str:
     """How a list changed: the strongest climb into its top, the strongest fall out of it, and how many moved."""
-    moves = [int(move) for move in batch.moves]
-    climbs = [(move, rank) for rank, move in enumerate(moves[:top], start=1) if 0 < move < NEW]
-    falls = [(move, rank) for rank, move in enumerate(moves, start=1) if move < 0 and rank + move <= top]
-    named = [*([max(climbs)] if climbs else []), *([min(falls)] if falls else [])]
+    moves = batch.moves.astype(np.int64)
+    ranks = np.arange(1, len(moves) + 1)
+    climbed = (moves > 0) & (moves < NEW)
+    rows = [
+        *_strongest(np.where(climbed[:top], moves[:top], 0)),
+        *_strongest(np.where(ranks + moves <= top, -moves, 0)),
+    ]
+    named = [(int(moves[row]), row + 1) for row in rows]
     known = [(move, rank, titles.get(batch.ids[rank - 1])) for move, rank in named]
     parts = [f"{quoted(title, 28)} {rank + move} → {rank}" for move, rank, title in known if title]
-    rise, sink = sum(0 < move < NEW for move in moves), sum(move < 0 for move in moves)
+    rise, sink = int(np.count_nonzero(climbed)), int(np.count_nonzero(moves < 0))
     parts.append(f"{rise:,} rise, {sink:,} sink" if rise or sink else "no row moved")
     return " · ".join(parts)
+
+
+def _strongest(moves: npt.NDArray[np.int64]) -> list[int]:
+    """The row with the largest positive number, if there is one."""
+    return [int(np.argmax(moves))] if len(moves) and moves.max() > 0 else []
 
 
 def date(at: float) -> str:

@@ -5,6 +5,7 @@ markup. So every string that is drawn goes through `safe()` and is drawn as `Con
 """
 
 from functools import lru_cache
+from unicodedata import combining
 
 from rich.cells import cell_len, set_cell_size
 from textual.content import Content
@@ -13,7 +14,7 @@ from textual.widgets import Static
 from llmrec.engine import clean
 
 Part = str | tuple[str, str]
-"""A piece of a line: its text, or its text and a style such as "bold" or "$text-muted"."""
+"""A piece of a line: its text, or its text and a style such as "bold" or "dim"."""
 
 LONG = 60_000
 """Characters of an item's text that the reading pane draws."""
@@ -32,6 +33,12 @@ def safe(text: str, *, multiline: bool = False, limit: int = 2_000) -> str:
     start = text[: len(text) - len(text.lstrip(_EDGE))]
     end = text[len(text.rstrip(_EDGE)) :]
     return start + clean(core, multiline=multiline, limit=limit).translate(_JOINS) + end
+
+
+def laid_out(text: str) -> str:
+    """`safe()` for text whose blanks are columns: left alone where there is nothing to clean."""
+    harmless = text.isprintable() and (text.isascii() or not any(map(combining, text)))
+    return text if harmless else safe(text)
 
 
 @lru_cache(maxsize=2_048)

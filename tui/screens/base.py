@@ -43,10 +43,10 @@ class EngineScreen(Screen[None], inherit_bindings=False):
             call: yields the messages to post to this screen.
             group: what it is about.
         """
-        work = partial(self._serve, call)
+        work = partial(self._serve, call, group)
         self.run_worker(work, thread=True, group=group, exclusive=True, exit_on_error=False)
 
-    def _serve(self, call: Call) -> None:
+    def _serve(self, call: Call, group: str) -> None:
         worker = get_current_worker()
         try:
             for message in call(worker.cancelled_event):
@@ -55,7 +55,7 @@ class EngineScreen(Screen[None], inherit_bindings=False):
                 self.post_message(message)
         except LlmrecError as error:
             if not worker.is_cancelled:
-                self.post_message(Failed(str(error)))
+                self.post_message(Failed(str(error), group))
 
     @on(Worker.StateChanged)
     def _worker_changed(self, event: Worker.StateChanged) -> None:

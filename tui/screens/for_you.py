@@ -72,7 +72,7 @@ class ForYou(ItemScreen, inherit_bindings=False):
         self._detail = self.query_one(Detail)
         self._note = self.query_one(NoteLine)
         self._prompt = self.query_one(Prompt)
-        self._list.nothing = "reading the catalogue"
+        self._list.say_nothing("reading the catalogue")
         self._list.focus()
         self._draw_header()
         self.ask(self._start, group="start")
@@ -95,9 +95,10 @@ class ForYou(ItemScreen, inherit_bindings=False):
         yield StatusRead(engine.status())
         yield from self._read_interests(cancel)
 
-    def _read_view(self, view: View, top: bool, cancel: Cancel) -> Iterable[Message]:
-        batch = self.desk.engine.view(self.desk.user, view)
-        yield Ranked(batch, view, self._near(batch), top=top)
+    def _read_view(self, view: View, top: bool, marks: bool, cancel: Cancel) -> Iterable[Message]:
+        engine, user = self.desk.engine, self.desk.user
+        batch = engine.view(user, view)
+        yield Ranked(batch, view, self._near(batch), engine.marks(user) if marks else None, top=top)
 
     def _read_rows(self, ids: list[ItemId], cancel: Cancel) -> Iterable[Message]:
         yield RowsRead(self.desk.engine.items(ids))
@@ -195,9 +196,9 @@ class ForYou(ItemScreen, inherit_bindings=False):
         """A line above the keys."""
         self._note.note(text, bad=bad)
 
-    def refresh_view(self, *, top: bool = False) -> None:
-        """Ask for the order again."""
-        self.ask(partial(self._read_view, self.view, top), group="view")
+    def refresh_view(self, *, top: bool = False, marks: bool = False) -> None:
+        """Ask for the order again, and for the marks of the rows where they may be wrong."""
+        self.ask(partial(self._read_view, self.view, top, marks), group="view")
 
     # What comes back.
 
@@ -221,7 +222,7 @@ class ForYou(ItemScreen, inherit_bindings=False):
                 self.refresh_view()
             return
         self.ranking = message.batch
-        self._list.nothing = self._why_empty()
+        self._list.say_nothing(self._why_empty())
         self._list.take_items(message.items)
         undone = message.change.item if message.change and message.change.undone else None
         self._list.show(message.batch, follow=undone, top=message.top)
@@ -282,13 +283,17 @@ class ForYou(ItemScreen, inherit_bindings=False):
         """Progress of the background work; a new order at its end."""
         self._note.progress(message.progress)
         if message.progress is None:
-            self.refresh_view()
+            # With vectors the order is another one, so a reader who has done nothing yet starts at its top.
+            self.refresh_view(top=not self._list.marks)
             self.ask(self._read_interests, group="interests")
 
     def on_failed(self, message: Failed) -> None:
-        """Undo what the row showed before the engine answered."""
+        """A refused command: take back what the row showed before the engine answered."""
         super().on_failed(message)
-        self.refresh_view()
+        if message.group == "command":
+            self.refresh_view(marks=True)
+        elif self.ranking is None:
+            self._list.say_nothing("the catalogue could not be read")
 
     # The row under the cursor.
 

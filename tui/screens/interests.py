@@ -2,7 +2,7 @@
 
 from textual import events, on
 from textual.app import ComposeResult
-from textual.containers import Container, VerticalScroll
+from textual.containers import Container, Vertical, VerticalScroll
 
 from llmrec.engine import Interest
 from llmrec.tui import actions
@@ -13,9 +13,9 @@ from llmrec.tui.screens.choice import Answer
 from llmrec.tui.text import Part, Words
 from llmrec.tui.widgets.footer import KeyLine
 from llmrec.tui.widgets.header import Header, title_bits
-from llmrec.tui.widgets.interest_list import InterestList
+from llmrec.tui.widgets.interest_list import InterestList, heading
 from llmrec.tui.widgets.note_line import NoteLine
-from llmrec.tui.widgets.one_line import Bit
+from llmrec.tui.widgets.one_line import Bit, OneLine
 from llmrec.tui.widgets.prompt import Prompt
 
 _HINT = "each key changes the list at once and says how; u takes it back"
@@ -35,7 +35,9 @@ class InterestsScreen(EngineScreen, inherit_bindings=False):
         """Header, interests, what feeds one, input line, note, keys."""
         yield Header(id="header")
         with Container(id="body"):
-            yield InterestList(self.desk.clock, id="list")
+            with Vertical(id="left"):
+                yield OneLine(id="columns")
+                yield InterestList(self.desk.clock, id="list")
             with VerticalScroll(id="fed", can_focus=False):
                 yield Words(id="lines")
         yield Prompt(id="prompt")
@@ -45,8 +47,7 @@ class InterestsScreen(EngineScreen, inherit_bindings=False):
     def on_mount(self) -> None:
         """Say what the keys do."""
         head = [*title_bits("Interests"), Bit("what the list is built on, yours to change", "quiet", drop=2)]
-        columns = [Bit("now and always, in shares; twelve weeks ", "quiet", drop=1)]
-        self.query_one(Header).show(head, columns)
+        self.query_one(Header).show(head)
         self.query_one(NoteLine).note(_HINT)
 
     def on_screen_resume(self) -> None:
@@ -56,7 +57,13 @@ class InterestsScreen(EngineScreen, inherit_bindings=False):
 
     def on_resize(self, event: events.Resize) -> None:
         """Three lines per interest where there is room."""
-        self.query_one(InterestList).row_height = 3 if event.size.height >= 18 and event.size.width >= 60 else 1
+        rows = self.query_one(InterestList)
+        rows.row_height = 3 if event.size.height >= 18 and event.size.width >= 60 else 1
+
+    @on(InterestList.Sized)
+    def _sized(self) -> None:
+        width = self.query_one(InterestList).scrollable_content_region.width
+        self.query_one("#columns", OneLine).show([Bit(heading(width), "quiet")])
 
     def take(self, read: InterestsRead) -> None:
         """The interest model as it is now."""
@@ -80,12 +87,12 @@ class InterestsScreen(EngineScreen, inherit_bindings=False):
 
     def _fed_by(self, interest: Interest) -> list[Part]:
         parts: list[Part] = [(", ".join(interest.words) + "\n", "bold")]
-        parts.append((f"last fed {date(interest.last_fed)}\n\n", "$text-muted"))
-        parts.append(("fed by\n" if interest.items else "added by words, fed by no item yet", "$text-muted"))
+        parts.append((f"last fed {date(interest.last_fed)}\n\n", "dim"))
+        parts.append(("fed by\n" if interest.items else "added by words, fed by no item yet", "dim"))
         known = [self._read.titles[id] for id in interest.items if id in self._read.titles]
         parts += [f"{title}\n" for title in known]
         if len(interest.items) > len(known):
-            parts.append((f"and {len(interest.items) - len(known)} more", "$text-muted"))
+            parts.append((f"and {len(interest.items) - len(known)} more", "dim"))
         return parts
 
     # Keys.
@@ -96,10 +103,8 @@ class InterestsScreen(EngineScreen, inherit_bindings=False):
 
     def action_control(self, action: str) -> None:
         """Change the interest under the cursor."""
-        interest = self._current
-        if interest is not None:
-            thaw = action == "freeze" and interest.state == "frozen"
-            self.desk.for_you.correct(interest.id, "reset" if thaw else action)
+        if self._current is not None:
+            self.desk.for_you.correct(self._current.id, action)
 
     def action_snooze(self) -> None:
         """Ask for how long."""

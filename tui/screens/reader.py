@@ -88,7 +88,7 @@ class Reader(ItemScreen, inherit_bindings=False):
         self._since = self.desk.timer()
         self.query_one(Header).show(title_bits("Reading"))
         self.query_one("#title", Words).say((item.title, "bold"))
-        self.query_one("#source", Words).say((about(item, self.desk.clock(), tags=8), "$text-muted"))
+        self.query_one("#source", Words).say((about(item, self.desk.clock(), tags=8), "dim"))
         self.query_one("#address", Words).say((item.url or "", "$text-accent"))
         self.query_one("#text", Words).say(item.text or "this item has no text", limit=LONG)
         self.blurb.start(item)

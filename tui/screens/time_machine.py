@@ -73,7 +73,7 @@ class TimeMachine(EngineScreen, inherit_bindings=False):
                 yield PastList(id="past")
             yield Joins(id="joins")
             with Vertical(id="right"):
-                yield Words(("today", "$text-muted"), id="now")
+                yield Words(("today", "dim"), id="now")
                 yield PastList(id="today")
         yield NoteLine(id="note")
         yield KeyLine(actions.TIME_ACTIONS, id="keys")
@@ -151,12 +151,12 @@ class TimeMachine(EngineScreen, inherit_bindings=False):
         self.query_one(Header).show([*title_bits("Time machine"), Bit(where, "quiet", drop=2)])
         words = self.query_one("#event", Words)
         if event is None:
-            words.say((_EMPTY, "$text-muted"))
+            words.say((_EMPTY, "dim"))
             self._past.show([])
             self._draw_lists()
             return
         words.say(happened(event, self._titles.get(event.item, event.item), self.desk.clock()))
-        self.query_one("#then", Words).say((f"as of {date(event.at)}", "$text-muted"))
+        self.query_one("#then", Words).say((f"as of {date(event.at)}", "dim"))
         if self._pause is not None:
             self._pause.stop()
         self._pause = self.set_timer(_PAUSE, partial(self._read_at, event))

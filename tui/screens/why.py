@@ -47,7 +47,7 @@ class WhyScreen(EngineModal, inherit_bindings=False):
         """Ask why."""
         assert self._item is not None
         self.query_one("#question", Words).say((self._item.title, "bold"))
-        self.query_one("#sum", Words).say(("adding up the reasons", "$text-muted"))
+        self.query_one("#sum", Words).say(("adding up the reasons", "dim"))
         self.query_one("#lines", Words).say("")
         self.query_one("#reasons").focus()
         self.ask(partial(self._explain, self._item.id), group="why")
@@ -72,7 +72,7 @@ class WhyScreen(EngineModal, inherit_bindings=False):
             return
         why = self._found.why
         facts = f"rank {why.rank} · score {signed(why.score)}, the sum of {count(len(why.reasons), 'part')}"
-        self.query_one("#sum", Words).say((facts, "$text-muted"))
+        self.query_one("#sum", Words).say((facts, "dim"))
         lines = self.query_one("#lines", Words)
         width = lines.content_size.width or 40
         lines.say(*why_lines(why, self._found.titles, self.desk.clock(), width=width, most=_REASONS), limit=20_000)

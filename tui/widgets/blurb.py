@@ -17,8 +17,7 @@ class Blurb(Vertical):
     DEFAULT_CSS = """
     Blurb { height: auto; }
     Blurb Words { height: auto; width: 1fr; }
-    Blurb .author { color: $text-muted; height: auto; }
-    Blurb:ansi .author { color: ansi_bright_black; }
+    Blurb .author { text-style: dim; height: auto; }
     """
 
     def __init__(self, *, id: str | None = None) -> None:
@@ -75,9 +74,8 @@ class Blurb(Vertical):
             self._text.say("")
             self._author.say("")
         elif self._written and self._written.candidates:
-            note = f"\n{self._written.note}" if self._written.note else ""
             self._text.say(self.text)
-            self._author.say(author(self._written, self._candidate) + note)
+            self._author.say(author(self._written, self._candidate))
         else:
             text = self._item.text
             self._text.say(text if len(text) <= _OWN else text[:_OWN].rstrip() + "…")

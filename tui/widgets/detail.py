@@ -45,7 +45,7 @@ class Detail(Vertical):
     def watch_item(self, item: Item | None) -> None:
         """Another row: its own words at once, reasons and texts when they come."""
         self.query_one("#title", Words).say((item.title if item else "", "bold"))
-        self.query_one("#source", Words).say((about(item, self._clock(), tags=4) if item else "", "$text-muted"))
+        self.query_one("#source", Words).say((about(item, self._clock(), tags=4) if item else "", "dim"))
         self.blurb.start(item)
         self.why = None
 
@@ -53,11 +53,11 @@ class Detail(Vertical):
         """Draw the reasons."""
         words = self.query_one("#why", Words)
         if found is None:
-            words.say(("why", "$text-muted"), "  " if self.item else "")
+            words.say(("why", "dim"), "  " if self.item else "")
             return
         width = words.content_size.width or 40
         lines = why_lines(found.why, found.titles, self._clock(), width=width, most=_REASONS)
-        words.say(("why\n", "$text-muted"), *lines)
+        words.say(("why\n", "dim"), *lines)
 
     def watch_interests(self, interests: tuple[Interest, ...]) -> None:
         """Draw the interests."""

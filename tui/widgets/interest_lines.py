@@ -20,21 +20,22 @@ def interest_lines(interests: Sequence[Interest], *, width: int, most: int) -> l
     """
     room = max(4, width - _HEAD)
     parts: list[Part] = [
-        ("interests".ljust(room + _SPARK + 2), "$text-muted"),
-        ("now".ljust(_BAR + 1) + "always\n", "$text-muted"),
+        ("interests".ljust(room + _SPARK + 2), "dim"),
+        ("now".ljust(_BAR + 1), "dim"),
+        ("always\n", "dim"),
     ]
     if not interests:
         return [*parts, "none yet: l on a row starts one"]
     for interest in interests[:most]:
         parts.append(fit(", ".join(interest.words) or "unnamed", room) + " ")
         if interest.state.startswith(("snoozed", "forgotten")):
-            parts.append((f"{fit(interest.state, _HEAD, pad=False)}\n", "italic $text-muted"))
+            parts.append((f"{fit(interest.state, _HEAD, pad=False)}\n", "italic dim"))
             continue
         parts += [
-            (sparkline(interest.trend, _SPARK) + " ", "$text-muted"),
+            (sparkline(interest.trend, _SPARK) + " ", "dim"),
             (bar(interest.now, _BAR).ljust(_BAR + 1), "$text-accent"),
             (bar(interest.always, _BAR).ljust(_BAR) + "\n", "$primary"),
         ]
     if len(interests) > most:
-        parts.append((f"{len(interests) - most} more · i shows all", "$text-muted"))
+        parts.append((f"{len(interests) - most} more · i shows all", "dim"))
     return parts

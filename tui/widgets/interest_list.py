@@ -1,6 +1,7 @@
 """The interests as rows: words, weight now and always, trend, medoid, half-life and when it was last fed."""
 
 from collections.abc import Callable, Sequence
+from math import isinf
 
 from llmrec.engine import Interest
 from llmrec.tui.phrases import ago, bar, quoted, share, span, sparkline
@@ -8,6 +9,7 @@ from llmrec.tui.text import fit
 from llmrec.tui.widgets.row_list import Piece, RowList
 
 _BAR, _WEEKS = 8, 12
+_WIDE, _MIDDLE = 72, 44
 
 
 class InterestList(RowList):
@@ -46,32 +48,43 @@ class InterestList(RowList):
         interest = self._interests[row]
         cursor = (">" if row == self.cursor else " ") + " "
         words = ", ".join(interest.words) or "unnamed"
-        measures = _measures(interest, width)
+        measures = [piece for group in _groups(interest, width) for piece in group]
         room = width - 2 - sum(len(text) for text, _ in measures)
         first: list[Piece] = [(cursor, "row--accent"), (fit(words, room), "row--strong"), *measures]
         second: list[Piece] = [("  ", ""), (fit(self._facts(interest), width - 3), "row--quiet")]
         return [first, second, []]
 
     def _facts(self, interest: Interest) -> str:
-        facts = []
-        if interest.state:
-            facts.append(interest.state)
-        if interest.medoid is not None:
-            facts.append(f"like {quoted(self._titles.get(interest.medoid, interest.medoid))}")
-        else:
-            facts.append("added by words")
-        facts.append(f"halves in {span(interest.half_life)}" if interest.state != "frozen" else "does not fade")
+        facts = [interest.state] if interest.state else []
+        facts.append("does not fade" if isinf(interest.half_life) else f"halves in {span(interest.half_life)}")
         facts.append(f"last fed {ago(max(0.0, self._clock() - interest.last_fed))}")
+        if interest.medoid is None:
+            facts.append("added by words")
+        else:
+            facts.append(f"nearest {quoted(self._titles.get(interest.medoid, interest.medoid), 60)}")
         return " · ".join(facts)
 
 
-def _measures(interest: Interest, width: int) -> list[Piece]:
-    """Bars and trend, as many as the width allows; they end one cell before the border."""
-    now = [(bar(interest.now, _BAR).ljust(_BAR), "row--accent"), (f"{share(interest.now):>6} ", "row--accent")]
-    always = [(f" {bar(interest.always, _BAR).ljust(_BAR)}", ""), (f"{share(interest.always):>6} ", "")]
-    trend = [(f" {sparkline(interest.trend, _WEEKS)} ", "row--quiet")]
-    if width >= 76:
-        return [("  ", ""), *now, *always, *trend]
-    if width >= 44:
-        return [("  ", ""), *now, *always[1:]]
-    return [("  ", ""), now[1]]
+def heading(width: int) -> str:
+    """Names of the columns, where they stand at this width."""
+    names = ["now", "always", "twelve weeks"] if width >= _WIDE else ["now", "always"] if width >= _MIDDLE else ["now"]
+    blank = Interest("", (), None, 0.0, 0.0, 1.0, 0.0)
+    cells = [len("".join(text for text, _ in group)) for group in _groups(blank, width)]
+    columns = [name.ljust(size) if size > 8 else name.rjust(size) for name, size in zip(names, cells, strict=True)]
+    return "  interest".ljust(max(0, width - sum(cells))) + "".join(columns)
+
+
+def _groups(interest: Interest, width: int) -> list[list[Piece]]:
+    """Now, always and trend, as many and as wide as the width allows; they end one cell before the border."""
+    now = _weight(interest.now, "row--accent")
+    always = _weight(interest.always, "row--other")
+    trend: list[Piece] = [("  ", ""), (sparkline(interest.trend, _WEEKS), "row--quiet"), (" ", "")]
+    if width >= _WIDE:
+        return [now, always, trend]
+    if width >= _MIDDLE:
+        return [now, [("  ", ""), (f"{share(interest.always):>6} ", "row--other")]]
+    return [[("  ", ""), (f"{share(interest.now):>5} ", "row--accent")]]
+
+
+def _weight(weight: float, look: str) -> list[Piece]:
+    return [("  ", ""), (f"{bar(weight, _BAR):<{_BAR}}{share(weight):>6}", look)]

@@ -36,8 +36,7 @@ class ItemList(RowList):
         self._folded: dict[ItemId, tuple[ItemId, ...]] = {}
         self._items: dict[ItemId, Item] = {}
         self.marks: dict[ItemId, Kind] = {}
-        self.nothing = ""
-        """What to say while no item is listed."""
+        self._nothing = ""
 
     # State.
 
@@ -88,6 +87,11 @@ class ItemList(RowList):
             self.rows_changed()
             self.place(self.cursor)
 
+    def say_nothing(self, why: str) -> None:
+        """What to say while no item is listed."""
+        self._nothing = why
+        self.refresh()
+
     def mark(self, id: ItemId, kind: Kind | None) -> None:
         """Show what was done to an item."""
         if kind is None:
@@ -125,7 +129,7 @@ class ItemList(RowList):
 
     def empty(self) -> str:
         """The note of an empty list."""
-        return self.nothing
+        return self._nothing
 
     def draw(self, row: int, width: int) -> list[list[Piece]]:
         """Rank, change and title; under them the source, and what was done."""
@@ -134,19 +138,20 @@ class ItemList(RowList):
         title = item.title if item else "…"
         if width < _NARROW:
             return [[(fit(title, width), "")]]
+        strong = "row--strong" if row == self.cursor else ""
         head = self._head(row)
         indent = sum(len(text) for text, _ in head)
         if self.row_height == 1:
             badge = self._badge(id, short=True)
             room = width - indent - len(badge) - 1
-            return [[*head, (fit(title, room), "row--strong"), (f" {badge}", "row--accent")]]
+            return [[*head, (fit(title, room), strong), (f" {badge}", "row--accent")]]
         badge = self._badge(id)
         meta = about(item, self._clock()) if item else ""
         room = width - indent - len(badge) - 3
         if room < 0:
             badge, room = "", width - indent - 3
         return [
-            [*head, (fit(title, width - indent - 1), "row--strong"), (" ", "")],
+            [*head, (fit(title, width - indent - 1), strong), (" ", "")],
             [(" " * indent, ""), (fit(meta, room), "row--quiet"), (f"  {badge} ", "row--accent")],
         ]
 

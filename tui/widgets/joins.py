@@ -69,10 +69,9 @@ class Joins(Widget):
         width: 14;
         min-width: 1;
         height: 1fr;
-        .join--quiet { color: $text-muted 50%; }
+        .join--quiet { text-style: dim; }
         .join--chosen { color: $text-accent; text-style: bold; }
         &:ansi {
-            .join--quiet { color: ansi_bright_black; }
             .join--chosen { color: ansi_yellow; text-style: bold; }
         }
     }

@@ -11,7 +11,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from llmrec.tui.text import fit, safe
+from llmrec.tui.text import fit, laid_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +46,12 @@ class OneLine(Widget):
         background: $background;
         color: $foreground;
         .line--strong { text-style: bold; }
-        .line--quiet { color: $text-muted; }
+        .line--quiet { text-style: dim; }
         .line--key { color: $footer-key-foreground; text-style: bold; }
         .line--accent { color: $text-accent; }
         .line--chosen { color: $text-accent; text-style: bold; }
         .line--bad { color: $text-error; }
         &:ansi {
-            .line--quiet { color: ansi_bright_black; }
             .line--key { color: ansi_yellow; text-style: bold; }
             .line--accent, .line--chosen { color: ansi_yellow; }
             .line--bad { color: ansi_red; }
@@ -127,14 +126,14 @@ class OneLine(Widget):
 
 
 def _width(bits: Sequence[Bit]) -> int:
-    return sum(cell_len(safe(bit.text)) for bit in bits)
+    return sum(cell_len(laid_out(bit.text)) for bit in bits)
 
 
 def _cut(bits: Sequence[Bit], room: int) -> list[tuple[str, Bit]]:
     """Texts of parts within `room` cells, the last one cut, and blanks up to `room`."""
     drawn: list[tuple[str, Bit]] = []
     for bit in bits:
-        text = safe(bit.text)
+        text = laid_out(bit.text)
         text = text if cell_len(text) <= room else fit(text, room, pad=False)
         drawn.append((text, bit))
         room -= cell_len(text)

@@ -23,7 +23,7 @@ class PastList(RowList):
     @property
     def rows(self) -> int:
         """As many as fit."""
-        return min(len(self._all), self.size.height)
+        return min(len(self._all), self.scrollable_content_region.height)
 
     @property
     def current(self) -> ItemId | None:

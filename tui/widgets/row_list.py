@@ -17,7 +17,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from llmrec.tui.actions import MOVES, bindings
-from llmrec.tui.text import safe
+from llmrec.tui.text import laid_out
 
 Piece = tuple[str, str]
 """Text that fits, and the component class it is drawn in ("" for the row's own style)."""
@@ -39,6 +39,7 @@ class RowList(ScrollView, can_focus=True, inherit_bindings=False):
         "row--down",
         "row--new",
         "row--accent",
+        "row--other",
     }
     DEFAULT_CSS = """
     RowList {
@@ -47,24 +48,27 @@ class RowList(ScrollView, can_focus=True, inherit_bindings=False):
         overflow-x: hidden;
         overflow-y: auto;
         scrollbar-size-vertical: 1;
+        scrollbar-background: $background;
+        scrollbar-color: $panel-lighten-2;
         background: $background;
         color: $foreground;
         .row--cursor { background: $block-cursor-background; color: $block-cursor-foreground; }
         .row--cursor-blurred { background: $block-cursor-blurred-background; color: $foreground; }
         .row--strong { text-style: bold; }
-        .row--quiet { color: $text-muted; }
+        .row--quiet { text-style: dim; }
         .row--up { color: $text-success; }
         .row--down { color: $text-error; }
         .row--new { color: $text-accent; text-style: bold; }
         .row--accent { color: $text-accent; }
+        .row--other { color: $primary; }
         &:ansi {
             .row--cursor { background: ansi_default; color: ansi_default; text-style: reverse; }
             .row--cursor-blurred { background: ansi_default; color: ansi_default; text-style: bold; }
-            .row--quiet { color: ansi_bright_black; }
             .row--up { color: ansi_green; }
             .row--down { color: ansi_red; }
             .row--new { color: ansi_yellow; text-style: bold; }
             .row--accent { color: ansi_yellow; }
+            .row--other { color: ansi_blue; }
         }
     }
     """
@@ -88,6 +92,9 @@ class RowList(ScrollView, can_focus=True, inherit_bindings=False):
 
     class Chosen(Moved):
         """A row was clicked twice."""
+
+    class Sized(Moved):
+        """The list has another width or height."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -125,10 +132,7 @@ class RowList(ScrollView, can_focus=True, inherit_bindings=False):
         return self._strip(lines[part] if part < len(lines) else (), width, base)
 
     def _strip(self, pieces: Sequence[Piece], width: int, base: Style) -> Strip:
-        segments = [
-            Segment(text if text.isascii() and text.isprintable() else safe(text), self._style(name, base))
-            for text, name in pieces
-        ]
+        segments = [Segment(laid_out(text), self._style(name, base)) for text, name in pieces]
         return Strip(segments).adjust_cell_length(width, base)
 
     def _style(self, name: str, base: Style) -> Style:
@@ -202,6 +206,7 @@ class RowList(ScrollView, can_focus=True, inherit_bindings=False):
         """Rows take the new width, and the cursor stays in sight."""
         self.rows_changed()
         self._show_cursor()
+        self.post_message(self.Sized(self))
 
     # Keys and mouse.
 

@@ -35,12 +35,11 @@ class Slider(Widget):
         min-width: 1;
         .tick--good { color: $text-success; }
         .tick--bad { color: $text-error; }
-        .tick--quiet { color: $text-muted; }
+        .tick--quiet { text-style: dim; }
         .tick--mark { color: $text-accent; text-style: bold; }
         &:ansi {
             .tick--good { color: ansi_green; }
             .tick--bad { color: ansi_red; }
-            .tick--quiet { color: ansi_bright_black; }
             .tick--mark { color: ansi_yellow; text-style: bold; }
         }
     }
