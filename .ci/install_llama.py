@@ -2,7 +2,7 @@
 
 The package index carries only its source, so a first install compiles C++. Its defaults take about ten minutes on two
 cores; without the multimodal tools, the server helpers and full optimisation of code that is not on the clock it takes
-about a minute and a half. A version that is already installed, or CMAKE_ARGS of your own (for a GPU, say), are respected.
+about a minute and a half. A version that is already installed, or your own CMAKE_ARGS (for a GPU), are respected.
 """
 
 import os

@@ -65,6 +65,31 @@ class Correction:
 
 
 @dataclass(slots=True)
+class Faded:
+    """sum_j w_j 2^(-(t - t_j) / h), kept as its value at the newest event, so that an event costs O(1)."""
+
+    half_life: float
+    """Seconds."""
+    value: float = 0.0
+    newest: float = float("-inf")
+    unfaded: float = 0.0
+    """sum_j w_j."""
+
+    def add(self, weight: float, at: float) -> None:
+        """Take in one event, in any order of time."""
+        self.unfaded += weight
+        if at >= self.newest:
+            self.value = self.at(at) + weight
+            self.newest = at
+        else:
+            self.value += weight * 0.5 ** ((self.newest - at) / self.half_life)
+
+    def at(self, now: float) -> float:
+        """The sum at a moment; events later than it count as of now."""
+        return self.value * 0.5 ** (max(0.0, now - self.newest) / self.half_life) if self.value else 0.0
+
+
+@dataclass(slots=True)
 class Cluster:
     """One interest: the events that feed it, in log order."""
 
@@ -77,25 +102,21 @@ class Cluster:
     names: list[str] = field(default_factory=list)
     """Item id (or phrase) of each event."""
     correction: Correction = field(default_factory=Correction)
+    recent: "Faded" = field(default_factory=lambda: Faded(NOW_HALF_LIFE))
+    lasting: "Faded" = field(default_factory=lambda: Faded(ALWAYS_HALF_LIFE))
 
     def add(self, event: Interaction, vector: FloatArray, name: str) -> None:
         """Join an event."""
         self.total += vector
+        self.recent.add(STRENGTH[event.kind], event.at)
+        self.lasting.add(STRENGTH[event.kind], event.at)
         self.vectors.append(vector)
         self.events.append(event)
         self.names.append(name)
 
-    def cosine(self, vector: FloatArray) -> float:
-        """Cosine of a unit vector to the centroid."""
-        length = float(np.linalg.norm(self.total))
-        return float(self.total @ vector) / length if length else 0.0
-
-    def strength(self, now: float, half_life: float) -> float:
+    def strength(self, now: float, faded: "Faded") -> float:
         """Faded sum of what feeds it: sum_j w_j 2^(-age_j / half-life), corrected by the user."""
-        raw = sum(
-            STRENGTH[e.kind] * (1.0 if self.correction.frozen else 0.5 ** (max(0.0, now - e.at) / half_life))
-            for e in self.events
-        )
+        raw = faded.unfaded if self.correction.frozen else faded.at(now)
         return raw * self.correction.weight(now)
 
     def items(self) -> list[ItemId]:
@@ -123,8 +144,12 @@ class InterestModel:
 
     def nearest(self, vector: FloatArray) -> Cluster | None:
         """The interest a vector belongs to, or None."""
-        best = max(self.clusters, key=lambda c: c.cosine(vector), default=None)
-        return best if best is not None and best.cosine(vector) >= JOIN else None
+        if not self.clusters:
+            return None
+        totals = np.stack([c.total for c in self.clusters])  # (K, d)
+        cosines = totals @ vector / np.maximum(np.linalg.norm(totals, axis=1), 1e-12)  # (K, d) @ (d,) -> (K,)
+        best = int(np.argmax(cosines))
+        return self.clusters[best] if cosines[best] >= JOIN else None
 
     def _lead(self, vector: FloatArray, name: str) -> Cluster:
         cluster = Cluster(leader=name, total=np.zeros(len(vector)))
@@ -180,9 +205,9 @@ class InterestModel:
         at = self.clusters.index(cluster)
         self.clusters[at : at + 1] = parts
 
-    def shares(self, now: float, half_life: float) -> dict[str, float]:
-        """Share of each interest in all, by leader; they sum to 1 where anything is left."""
-        strengths = {c.leader: c.strength(now, half_life) for c in self.clusters}
+    def shares(self, now: float, *, lasting: bool = False) -> dict[str, float]:
+        """Share of each interest in what is liked now (or always), by leader; they sum to 1 where anything is left."""
+        strengths = {c.leader: c.strength(now, c.lasting if lasting else c.recent) for c in self.clusters}
         total = sum(strengths.values())
         return {k: v / total if total > 0 else 0.0 for k, v in strengths.items()}
 
@@ -194,7 +219,7 @@ class InterestModel:
             words: words of each interest, by leader.
             limit: how many at most.
         """
-        current, always = self.shares(now, NOW_HALF_LIFE), self.shares(now, ALWAYS_HALF_LIFE)
+        current, always = self.shares(now), self.shares(now, lasting=True)
         ordered = sorted(self.clusters, key=lambda c: -max(current[c.leader], always[c.leader]))
         return [self._describe(c, now, current, always, words.get(c.leader, ())) for c in ordered[:limit]]
 

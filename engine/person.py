@@ -1,17 +1,17 @@
 """One user's live state: the ranking policy, the essay's interest vector and the interests in words.
 
-All of it is a function of the log. A new event is added in place; an undo, a correction or a late event replays the log.
+All of it is a function of the log. A new event is added in place; an undo, a correction or a late event replays it.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 
 from llmrec.engine.catalogue import Catalogue
 from llmrec.engine.interests import DAY, STRENGTH, Cluster, InterestModel
+from llmrec.engine.log import LogEntry
 from llmrec.engine.policies import Policy, make_policy
 from llmrec.engine.policies.essay import Essay
 from llmrec.engine.records import Interaction, ItemId, Kind
-from llmrec.engine.store import LogEntry
 from llmrec.models import FloatArray
 
 _MARK_ORDER = (Kind.PURCHASE, Kind.SAVE, Kind.LIKE, Kind.FINISH, Kind.DISLIKE, Kind.SKIP, Kind.OPEN, Kind.DWELL)
@@ -45,6 +45,8 @@ class Person:
         self.interests = InterestModel()
         self.entries: list[LogEntry] = []
         """The log entry of each learnt event, in the order of learning."""
+        self.acted_rows: list[int] = []
+        """Rows of the catalogue on which anything but an impression was done."""
         self.marks: dict[ItemId, Kind] = {}
         """The most telling thing done with each item."""
         self.stale_at = float("inf")
@@ -97,6 +99,8 @@ class Person:
         if kind not in _MARK_ORDER:
             return
         before = self.marks.get(item)
+        if before is None:
+            self.acted_rows.append(self._rows[item])
         replaces = before is None or _OPPOSITES.get(kind) == before
         if replaces or (before is not None and _MARK_ORDER.index(kind) < _MARK_ORDER.index(before)):
             self.marks[item] = kind
@@ -137,10 +141,6 @@ class Person:
         return Interaction(
             event.row, event.kind, event.at, event.value, said.weight(now), not said.frozen, event.vector
         )
-
-    def acted(self) -> Iterator[ItemId]:
-        """Items on which anything but an impression was done."""
-        return iter(self.marks)
 
 
 class LateEvent(Exception):

@@ -20,7 +20,7 @@ def load_vectors(engine: Engine) -> int:
     model, hashes, vectors = sample_data.vectors()
     if model != engine.encoder_id:
         return 0
-    engine.store.save_vectors(model, [bytes(h) for h in hashes], vectors.astype(np.float32))
+    engine.add_vectors([bytes(h) for h in hashes], vectors.astype(np.float32))
     return len(hashes)
 
 

@@ -1,7 +1,7 @@
 """All SQL: one SQLite file with items, the append-only event log, vectors, texts and settings.
 
-Writes run in BEGIN IMMEDIATE transactions with synchronous=FULL, so that what is shown as saved survives a crash and two
-windows on one store wait for each other instead of failing. Undo is a compensating event, never a deletion.
+Writes run in BEGIN IMMEDIATE transactions with synchronous=FULL, so that what is shown as saved survives a crash and
+two windows on one store wait for each other instead of failing. Undo is a compensating event, never a deletion.
 """
 
 import json
@@ -10,39 +10,21 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from llmrec.engine.errors import StoreError, UnknownItem
+from llmrec.engine.log import LogEntry, active
 from llmrec.engine.migrations import STEPS
-from llmrec.engine.records import Event, Item, ItemId, Kind
+from llmrec.engine.records import Event, Item, ItemId
 from llmrec.models import FloatArray
 
 _APPLICATION_ID = 0x4C4D5243  # "LMRC": tells our files from other programs'
 _IMPORT_BATCH = 5_000
 _CHUNK = 500  # parameters per IN (...)
-
-
-@dataclass(frozen=True, slots=True)
-class LogEntry:
-    """One line of the log as stored: an event, an undo, or a correction of the user's."""
-
-    id: int
-    kind: str
-    """A `Kind`, or "undo", "control", "steer"."""
-    item: ItemId | None
-    at: float
-    value: float | None
-    undoes: int | None = None
-    payload: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def event_kind(self) -> Kind | None:
-        """What was done with an item; None for undos and corrections."""
-        return Kind(self.kind) if self.item is not None and self.undoes is None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,8 +228,7 @@ class Store:
             part = ids[start : start + _CHUNK]
             marks = ",".join("?" * len(part))
             rows = self._rows(
-                "SELECT id, title, text, url, source, tags, published_at, domain, extra"
-                f" FROM item WHERE id IN ({marks})",
+                f"SELECT id, title, text, url, source, tags, published_at, domain, extra FROM item WHERE id IN ({marks})",  # noqa: S608, E501 - only question marks
                 *part,
             )
             found.update((row[0], _item(row)) for row in rows)
@@ -303,8 +284,8 @@ class Store:
         if not match:
             return []
         rows = self._rows(
-            "SELECT item.id, -bm25(item_words, 4.0, 1.0, 2.0) AS score FROM item_words JOIN item ON item.row = item_words.rowid"
-            " WHERE item_words MATCH ? ORDER BY score DESC LIMIT ?",
+            "SELECT item.id, -bm25(item_words, 4.0, 1.0, 2.0) AS score"
+            " FROM item_words JOIN item ON item.row = item_words.rowid WHERE item_words MATCH ? ORDER BY score DESC LIMIT ?",
             match,
             limit,
         )
@@ -356,7 +337,10 @@ class Store:
         rows = self._rows(
             "SELECT id, kind, item, at, value, undoes, payload FROM event WHERE user = ? ORDER BY id", user
         )
-        return [LogEntry(*row, json.loads(payload) if payload else {}) for *row, payload in rows]
+        return [
+            LogEntry(row_id, kind, item, at, value, undoes, json.loads(payload) if payload else {})
+            for row_id, kind, item, at, value, undoes, payload in rows
+        ]
 
     def users(self) -> list[str]:
         """Users with at least one entry, by name."""
@@ -461,29 +445,12 @@ class Store:
             raise StoreError(f"{target}: the backup could not be written ({exc}).") from exc
 
     def check(self) -> str:
-        """ "ok", or the first damage SQLite finds."""
+        """Look for damage; "ok", or the first that SQLite finds."""
         return str(self._rows("PRAGMA quick_check(1)")[0][0])
 
     def journal_mode(self) -> str:
-        """ "wal" or "truncate", by the version of SQLite."""
+        """How commits are made safe: "wal" or "truncate", by the version of SQLite."""
         return str(self._rows("PRAGMA journal_mode")[0][0])
-
-
-def active(entries: Sequence[LogEntry]) -> list[LogEntry]:
-    """The entries that count, oldest first: neither taken back nor themselves an undo.
-
-    An undo that was undone no longer takes anything back, so the newest is read first.
-    """
-    cancelled: set[int] = set()
-    kept: list[LogEntry] = []
-    for entry in reversed(entries):
-        if entry.id in cancelled:
-            continue
-        if entry.undoes is not None:
-            cancelled.add(entry.undoes)
-        else:
-            kept.append(entry)
-    return kept[::-1]
 
 
 def _statements(sql: str) -> Iterator[str]:
@@ -513,11 +480,11 @@ def _store_error(exc: sqlite3.Error, path: Path | None) -> StoreError:
     """SQLite's words turned into what to do."""
     text = str(exc)
     advice = {
-        "file is not a database": "is not a database of this program. Choose another file with --db; nothing was changed.",
+        "file is not a database": "is not a database. Choose another file with --db; nothing was changed.",
         "database disk image is malformed": "is damaged. Restore a backup, or move the file away to start anew.",
         "database is locked": "is held by another program. Close it and try again.",
-        "attempt to write a readonly database": "is read-only. Make the file and its folder writable, or choose another with --db.",
-        "unable to open database file": "cannot be opened. Check that its folder exists and is writable, or choose another with --db.",
+        "attempt to write a readonly database": "is read-only. Make it and its folder writable, or use --db.",
+        "unable to open database file": "cannot be opened. Is its folder there and writable? Or use --db.",
         "database or disk is full": "could not grow: the disk is full. Free some space; what was saved before is safe.",
     }
     for words, todo in advice.items():

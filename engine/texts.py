@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from llmrec.engine.records import Candidate, Item
+from llmrec.engine.records import Item
 from llmrec.models import FloatArray
 
 TEMPERATURE = 0.1
@@ -62,11 +62,6 @@ def probabilities(texts: FloatArray, item: FloatArray, interest: FloatArray, bon
         utility = utility + np.asarray(bonus, np.float32)
     weights = np.exp((utility - utility.max()) / TEMPERATURE)
     return np.asarray(weights / weights.sum(), np.float32)
-
-
-def candidates(pairs: Sequence[tuple[str, str]], p: FloatArray, by: str) -> tuple[Candidate, ...]:
-    """The candidates with their probabilities, in the order of the pairs (text, angle)."""
-    return tuple(Candidate(text, float(q), angle, by) for (text, angle), q in zip(pairs, p, strict=True))
 
 
 def ungrounded(text: str, source: str) -> list[str]:

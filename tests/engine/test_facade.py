@@ -116,7 +116,7 @@ def test_the_live_state_equals_a_replay_of_the_log(events: list[tuple[int, Kind,
         list(engine.index())
         for row, kind, age in events:  # in any order of time
             live = engine.record("me", items[row].id, kind, NOW - age)
-        engine._people.clear()
+        engine._live.forget()
         replayed = engine.view("me")
         np.testing.assert_allclose(live.scores, replayed.scores, atol=1e-5)
         assert live.ids == replayed.ids

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from llmrec.engine import Event, Item, Kind, StoreError
 from llmrec.engine.importers import content_hash
 from llmrec.engine.migrations import STEPS
-from llmrec.engine.store import LogEntry, Store, _wal_is_safe, active
+from llmrec.engine.log import LogEntry, active
+from llmrec.engine.store import Store, _wal_is_safe
 
 ITEM = Item("a", "Tide tables", "How to read them", tags=("sea",))
 

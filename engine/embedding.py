@@ -1,0 +1,79 @@
+"""Vectors of items and phrases: from the store where they are known, else from the encoder, and then kept."""
+
+from collections.abc import Iterator, Sequence
+from threading import Event as Cancel
+
+import numpy as np
+
+from llmrec.engine.importers import content_hash
+from llmrec.engine.items import Items
+from llmrec.engine.records import Item, ItemId, Progress
+from llmrec.engine.store import Store
+from llmrec.models import Embedder, FloatArray
+
+TEXT_CHARS = 800
+"""Characters of a text that are embedded with the title, about 150 to 200 tokens; the rest adds little."""
+_BATCH = 64
+
+
+def embedded_text(item: Item) -> str:
+    """What is embedded of an item: its title and the beginning of its text."""
+    return f"{item.title}. {item.text[:TEXT_CHARS]}" if item.text else item.title
+
+
+class Vectors:
+    """The encoder in use and what it has made so far."""
+
+    def __init__(self, store: Store, embedder: Embedder) -> None:
+        """Keep the vectors that `embedder` makes in `store`."""
+        self._store = store
+        self.embedder = embedder
+
+    def phrase(self, phrase: str) -> FloatArray:
+        """Unit vector (d,) of a phrase; kept, so that a replay of the log needs no model.
+
+        Raises:
+            ModelError: the encoder failed.
+        """
+        return self.texts([phrase])[0]
+
+    def texts(self, wanted: Sequence[str], cancel: Cancel | None = None) -> FloatArray:
+        """Unit vectors (n, d) of short texts, kept.
+
+        Raises:
+            ModelError: the encoder failed.
+        """
+        hashes = [content_hash(Item(ItemId(""), text)) for text in wanted]
+        matrix, known = self._store.vectors(self.embedder.model_id, hashes, self.embedder.dim)
+        missing = [int(i) for i in np.flatnonzero(~known)]
+        if missing:
+            matrix[missing] = self.embedder.embed([wanted[i] for i in missing], cancel=cancel)
+            self._store.save_vectors(self.embedder.model_id, [hashes[i] for i in missing], matrix[missing])
+        return np.asarray(matrix, np.float32)
+
+    def items(self, items: Sequence[Item]) -> FloatArray:
+        """Unit vectors (n, d) of items, made now and not kept.
+
+        Raises:
+            ModelError: the encoder failed.
+        """
+        return self.embedder.embed([embedded_text(item) for item in items])
+
+    def index(self, items: Items, cancel: Cancel | None) -> Iterator[Progress]:
+        """Make the missing vectors, newest items first; each batch is kept, so that a stop loses nothing.
+
+        Raises:
+            ModelError: the encoder failed.
+        """
+        rows = np.flatnonzero(~items.known)
+        newest_first = rows[np.argsort(-np.nan_to_num(items.catalogue.published[rows]), kind="stable")]
+        for start in range(0, len(rows), _BATCH):
+            yield Progress(start, len(rows), "vectors")
+            if cancel is not None and cancel.is_set():
+                return
+            part = newest_first[start : start + _BATCH]
+            found = self._store.items(list(items.ids[part]))
+            vectors = self.embedder.embed([embedded_text(item) for item in found], cancel=cancel)
+            self._store.save_vectors(self.embedder.model_id, [items.hashes[row] for row in part], vectors)
+        if len(rows):
+            yield Progress(len(rows), len(rows), "vectors")

@@ -1,0 +1,64 @@
+"""Answers to the screen: whole ranked lists, and how each row has moved since the list before."""
+
+import time
+from dataclasses import replace
+
+import numpy as np
+
+from llmrec.engine.listing import Ids, Listing, moved, ordered, places, visible
+from llmrec.engine.live import Live
+from llmrec.engine.person import Person
+from llmrec.engine.records import NEW, Batch, Change, IntArray, View
+from llmrec.engine.store import Store
+
+
+class Lists:
+    """Makes lists and remembers the last one of each view."""
+
+    def __init__(self, store: Store, live: Live) -> None:
+        """No list has been shown yet."""
+        self._store = store
+        self._live = live
+        self._places: dict[tuple[str, str | None, str], IntArray] = {}
+        self._revision = 0
+
+    def listing(self, person: Person, view: View, now: float) -> Listing:
+        """The rows of a view by score."""
+        items = self._live.items
+        matching = {i for i, _ in self._store.find_words(view.query, len(items))} if view.query else None
+        return ordered(person.policy.scores(now), visible(items, person, view, now, matching))
+
+    def rank(self, person: Person, view: View, now: float, row: int) -> int:
+        """Rank of a row, 1 is best; 0 where it is not in the list."""
+        found = np.flatnonzero(self.listing(person, view, now).rows == row)
+        return int(found[0]) + 1 if len(found) else 0
+
+    def answer(self, user: str, view: View, now: float, change: Change | None, started: float) -> Batch:
+        """The list as it stands, with moves since the last one of the same user and view.
+
+        Args:
+            user: whose.
+            view: which part of the catalogue.
+            now: Unix seconds.
+            change: what brought it about.
+            started: `time.perf_counter()` when the press came.
+        """
+        items, person = self._live.items, self._live.person(user, now)
+        listing = self.listing(person, view, now)
+        key = (user, view.domain, view.query)
+        before = self._places.get(key)
+        moves = moved(listing.rows, before if before is not None and len(before) == len(items) else None)
+        self._places[key] = places(listing.rows, len(items))
+        self._revision += 1
+        if change is not None:
+            change = replace(change, moved_up=int(np.count_nonzero((moves > 0) & (moves != NEW))))
+        return Batch(
+            revision=self._revision,
+            user=user,
+            ids=Ids(items.ids, listing.rows, items.rows),
+            scores=listing.scores,
+            moves=moves,
+            mood=person.policy.mood(now),
+            change=change,
+            seconds=time.perf_counter() - started,
+        )

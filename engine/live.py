@@ -1,0 +1,71 @@
+"""What is held in memory: the catalogue and each user's live state, made from the store at first use."""
+
+from llmrec.engine.embedding import Vectors
+from llmrec.engine.interests import Cluster
+from llmrec.engine.items import Items
+from llmrec.engine.log import LogEntry, active
+from llmrec.engine.person import LateEvent, Person
+from llmrec.engine.store import Store
+
+
+class Live:
+    """Catalogue and people; forgotten when the store changes under them. The caller holds the lock."""
+
+    def __init__(self, store: Store, vectors: Vectors, policy: str) -> None:
+        """Nothing is read yet; `policy` names how people are ranked for."""
+        self._store = store
+        self._vectors = vectors
+        self._policy = policy
+        self._items: Items | None = None
+        self._people: dict[str, Person] = {}
+
+    @property
+    def items(self) -> Items:
+        """The catalogue, read from the store at first use."""
+        if self._items is None:
+            self._items = Items(self._store, self._vectors.embedder.model_id, self._vectors.embedder.dim)
+        return self._items
+
+    def forget(self) -> None:
+        """Read items and replay logs again at next use."""
+        self._items = None
+        self._people.clear()
+
+    def forget_person(self, user: str) -> None:
+        """Replay a user's log at next use."""
+        self._people.pop(user, None)
+
+    def person(self, user: str, now: float) -> Person:
+        """A user's state, replayed where it is not at hand or a correction has run out."""
+        person = self._people.get(user)
+        if person is None or now >= person.stale_at:
+            person = self._people[user] = self.replayed(user, now)
+        return person
+
+    def past(self, user: str, now: float, as_of: float | None) -> tuple[Person, float]:
+        """A user's state and its moment: now, or as of a past one."""
+        if as_of is None:
+            return self.person(user, now), now
+        moment = min(as_of, now)
+        return self.replayed(user, moment), moment
+
+    def replayed(self, user: str, now: float, policy: str | None = None, *, but: int | None = None) -> Person:
+        """A user's state from the log alone, as of a moment, perhaps without one entry."""
+        entries = [e for e in active(self._store.log(user)) if e.at <= now and e.id != but]
+        person = Person(self.items.catalogue, self.items.rows, self._vectors.phrase, policy or self._policy)
+        person.replay(entries, now)
+        return person
+
+    def learn(self, user: str, entry: LogEntry, now: float) -> Cluster | None:
+        """Let a user's state take in one new entry; returns the interest it feeds, if that is known at once."""
+        try:
+            return self.person(user, now).add(entry, now)
+        except LateEvent:
+            self.forget_person(user)
+            return None
+
+    def words_of(self, person: Person, leader: str) -> tuple[str, ...]:
+        """Up to three words that name an interest; a typed one is named by its phrase."""
+        cluster = next(c for c in person.interests.clusters if c.leader == leader)
+        named = cluster.items()[-20:]
+        return self.items.name_of(named) if named else (leader,)

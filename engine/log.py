@@ -1,0 +1,65 @@
+"""The append-only log as read: which entries count, and what undo and redo would take back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from llmrec.engine.records import ItemId, Kind
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """One line of the log as stored: an event, an undo, or a correction of the user's."""
+
+    id: int
+    kind: str
+    """A `Kind`, or "undo", "control", "steer"."""
+    item: ItemId | None
+    at: float
+    value: float | None
+    undoes: int | None = None
+    payload: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def event_kind(self) -> Kind | None:
+        """What was done with an item; None for undos and corrections."""
+        return Kind(self.kind) if self.item is not None and self.undoes is None else None
+
+
+def active(entries: Sequence[LogEntry]) -> list[LogEntry]:
+    """The entries that count, oldest first: neither taken back nor themselves an undo.
+
+    An undo that was undone no longer takes anything back, so the newest is read first.
+    """
+    cancelled: set[int] = set()
+    kept: list[LogEntry] = []
+    for entry in reversed(entries):
+        if entry.id in cancelled:
+            continue
+        if entry.undoes is not None:
+            cancelled.add(entry.undoes)
+        else:
+            kept.append(entry)
+    return kept[::-1]
+
+
+def redoable(entries: Sequence[LogEntry]) -> LogEntry | None:
+    """The newest undo that a redo would take back; None where something was done since."""
+    cancelled: set[int] = set()
+    for entry in reversed(entries):
+        if entry.id in cancelled:
+            continue
+        if entry.undoes is None:
+            return None
+        undone = next(e for e in entries if e.id == entry.undoes)
+        if undone.undoes is None:
+            return entry
+        cancelled.update((entry.undoes, undone.undoes))
+    return None
+
+
+def named(entry: LogEntry) -> str:
+    """A correction in words; "" for events on items."""
+    if entry.kind == "steer":
+        return f"{'more' if entry.payload['more'] else 'less'} {entry.payload['phrase']}"
+    return f"{entry.payload['action']} {entry.payload['words']}" if entry.kind == "control" else ""
