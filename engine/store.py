@@ -285,7 +285,8 @@ class Store:
             return []
         rows = self._rows(
             "SELECT item.id, -bm25(item_words, 4.0, 1.0, 2.0) AS score"
-            " FROM item_words JOIN item ON item.row = item_words.rowid WHERE item_words MATCH ? ORDER BY score DESC LIMIT ?",
+            " FROM item_words JOIN item ON item.row = item_words.rowid"
+            " WHERE item_words MATCH ? ORDER BY score DESC LIMIT ?",
             match,
             limit,
         )
