@@ -45,9 +45,7 @@ def model_folder(source: Path) -> Iterator[Path]:
             _unpack(source, Path(folder))
             yield Path(folder)
     else:
-        raise ModelNotFound(
-            f"{source} does not exist; pass a sentence-transformers folder, wheel or zip file."
-        )
+        raise ModelNotFound(f"{source} does not exist; pass a sentence-transformers folder, wheel or zip file.")
 
 
 def _unpack(source: Path, folder: Path) -> None:

@@ -75,9 +75,7 @@ def read_folder(path: Path) -> BertFolder:
     _check_kind(path, config)
     dim, heads = _count(config, "hidden_size"), _count(config, "num_attention_heads")
     if dim % heads:
-        raise ModelRejected(
-            f"config.json: hidden_size {dim} is not a multiple of num_attention_heads {heads}."
-        )
+        raise ModelRejected(f"config.json: hidden_size {dim} is not a multiple of num_attention_heads {heads}.")
     vocabulary = _vocabulary(path)
     if config.get("vocab_size") != len(vocabulary):
         raise ModelRejected(
@@ -120,9 +118,7 @@ def read_tensors(folder: BertFolder) -> Iterator[tuple[str, npt.NDArray[np.float
                 if kind in ("F64", "F32", "F16"):
                     yield name.removeprefix("bert."), weights.get_tensor(name).astype(np.float32)
                 elif kind != "I64":
-                    raise ModelRejected(
-                        f"model.safetensors: {name} is stored as {kind}; save the model as float32."
-                    )
+                    raise ModelRejected(f"model.safetensors: {name} is stored as {kind}; save the model as float32.")
     except SafetensorError as exc:
         raise ModelRejected(f"model.safetensors is damaged ({exc}); {_AGAIN}") from exc
 
@@ -177,20 +173,14 @@ def _vocabulary(path: Path) -> tuple[str, ...]:
         tokens = [token.rstrip("\r") for token in tokens]
     else:
         model = _json(path, "tokenizer.json").get("model")
-        if (
-            not isinstance(model, dict)
-            or model.get("type") != "WordPiece"
-            or not isinstance(model.get("vocab"), dict)
-        ):
+        if not isinstance(model, dict) or model.get("type") != "WordPiece" or not isinstance(model.get("vocab"), dict):
             raise ModelRejected("tokenizer.json: not a WordPiece tokenizer; only BERT's own is converted.")
         ids: dict[str, int] = model["vocab"]
         tokens = sorted(ids, key=lambda token: ids[token])
         if [ids[token] for token in tokens] != list(range(len(tokens))):
             raise ModelRejected("tokenizer.json: token ids are not 0, 1, 2 and so on; the file is damaged.")
     if len(tokens) > _MAX_VOCABULARY:
-        raise ModelRejected(
-            f"The vocabulary has {len(tokens)} tokens; more than {_MAX_VOCABULARY} are not accepted."
-        )
+        raise ModelRejected(f"The vocabulary has {len(tokens)} tokens; more than {_MAX_VOCABULARY} are not accepted.")
     if missing := [token for token in _SPECIAL if token not in tokens]:
         raise ModelRejected(f"The vocabulary has no {missing[0]}; this is not a BERT tokenizer.")
     return tuple(tokens)

@@ -153,9 +153,7 @@ def _add_tokenizer(writer: "GGUFWriter", folder: BertFolder) -> None:
     writer.add_tokenizer_model("bert")
     writer.add_tokenizer_pre("default")
     writer.add_token_type_count(folder.token_types)
-    writer.add_token_list(
-        [_phantom(token, kept) for token, kept in zip(folder.vocabulary, special, strict=True)]
-    )
+    writer.add_token_list([_phantom(token, kept) for token, kept in zip(folder.vocabulary, special, strict=True)])
     writer.add_token_types([_CONTROL if kept else _NORMAL for kept in special])
     writer.add_unk_token_id(folder.token_id("[UNK]"))
     writer.add_sep_token_id(folder.token_id("[SEP]"))
@@ -184,9 +182,7 @@ def _add_tensor(writer: "GGUFWriter", name: str, values: "FloatArray", ftype: Fi
     elif ftype == "f16" or values.shape[1] % _Q8_0_BLOCK:
         writer.add_tensor(name, values.astype(np.float16))
     else:
-        writer.add_tensor(
-            name, quants.quantize(values, GGMLQuantizationType.Q8_0), raw_dtype=GGMLQuantizationType.Q8_0
-        )
+        writer.add_tensor(name, quants.quantize(values, GGMLQuantizationType.Q8_0), raw_dtype=GGMLQuantizationType.Q8_0)
 
 
 def _renamed(folder: BertFolder) -> Iterator[tuple[str, "FloatArray"]]:
@@ -201,9 +197,7 @@ def _renamed(folder: BertFolder) -> Iterator[tuple[str, "FloatArray"]]:
                 f"model.safetensors: {name} has shape {values.shape}, config.json says {shape}; {_APART}"
             )
         if not np.isfinite(values).all():
-            raise ModelRejected(
-                f"model.safetensors: {name} holds numbers that are not finite; the file is damaged."
-            )
+            raise ModelRejected(f"model.safetensors: {name} holds numbers that are not finite; the file is damaged.")
         yield new_name, values
     if wanted:
         raise ModelRejected(f"model.safetensors: {min(wanted)} is missing; {_APART}")

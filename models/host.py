@@ -1,0 +1,301 @@
+"""The app's side of the model process: one queue of requests, one process, deadlines, cancellation, restart.
+
+Callers on any thread ask and wait; one thread owns the process and serves one request at a time, urgent before
+background and the newest first. It is that thread, living as long as the host, that starts the process, because
+Linux tells a process of its parent's death by the starting thread.
+"""
+
+import atexit
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from llmrec.models.check import Role, admit, available_memory
+from llmrec.models.child import PROGRAM, Child, ChildGone
+from llmrec.models.errors import ModelError, ModelFailed, ModelRejected
+from llmrec.models.inbox import Request, RequestQueue
+from llmrec.models.protocol import VERSION, Frame
+
+_TICK = 0.02
+"""Seconds between looks at `cancel` while the process works."""
+_REAP = 1.0
+"""Seconds after which an idle process that died is noticed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long the process may take, in seconds."""
+
+    start: float = 30.0
+    """From the start of the process to its first word."""
+    load: float = 120.0
+    """For loading a model."""
+    silence: float = 60.0
+    """Between two words while it works."""
+    total: float = 600.0
+    """For one request altogether."""
+    grace: float = 0.5
+    """Between asking it to stop and killing it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A model as the host loads it."""
+
+    path: Path
+    """The GGUF file."""
+    role: Role
+    """What it is to be used for."""
+    sha256: str | None = None
+    """Hex digest it must have, when it is pinned."""
+
+
+class Host:
+    """Runs models in a child process; every method may be called from any thread."""
+
+    def __init__(
+        self,
+        *,
+        log: Path | None = None,
+        threads: int | None = None,
+        limits: Limits | None = None,
+        program: Sequence[str] = PROGRAM,
+        writable: Sequence[Path] = (),
+        free_memory: Callable[[], int | None] = available_memory,
+    ):
+        """Prepare; nothing is started before the first request.
+
+        Args:
+            log: file that takes what the process prints.
+            threads: cores to compute on; all that this process may use when None.
+            limits: deadlines.
+            program: the child's command; tests give their own.
+            writable: folders the process may write to (only quantising does).
+            free_memory: gives the bytes the system can still hand out.
+        """
+        self._log = log
+        self._threads = threads or _cores()
+        self._limits = limits or Limits()
+        self._program = tuple(program)
+        self._writable = tuple(writable)
+        self._free_memory = free_memory
+        self._queue = RequestQueue()
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
+        self._child: Child | None = None
+        self._readable: tuple[Path, ...] = ()
+        self._loaded: dict[Role, tuple[ModelFile, tuple[int, int, int]]] = {}
+        self._info: dict[Role, dict[str, Any]] = {}
+        _open_hosts.add(self)
+
+    def ask(
+        self,
+        operation: str,
+        fields: dict[str, Any],
+        *,
+        model: ModelFile | None = None,
+        urgent: bool = True,
+        cancel: threading.Event | None = None,
+    ) -> Iterator[Frame]:
+        """Queue one request; yields what the process answers, the last frame being its "done".
+
+        A generator that is closed early cancels its request. When `cancel` is set, the frames end without "done".
+
+        Raises:
+            ModelError: the model is refused, or the process crashed, hung or said no.
+        """
+        request = Request(operation, fields, model, urgent, cancel)
+        self._queue.put(request)
+        self._ensure_thread()
+        try:
+            yield from request.answers()
+        finally:
+            request.abandon()
+
+    def answer(self, operation: str, fields: dict[str, Any], **options: Any) -> Frame:
+        """Queue a request that has one answer.
+
+        Raises:
+            ModelError: as `ask`, and when it was cancelled.
+        """
+        last: Frame | None = None
+        for frame in self.ask(operation, fields, **options):
+            last = frame
+        if last is None:
+            raise ModelFailed("The model was told to stop.")
+        return last
+
+    def health(self) -> dict[str, Any]:
+        """What the process says of itself: pid, sandbox, threads, loaded roles, processor features.
+
+        Raises:
+            ModelError: it cannot be started, or does not answer.
+        """
+        return self.answer("health", {}).fields
+
+    def load(self, model: ModelFile) -> dict[str, Any]:
+        """Load a model now, and say what the process found: `dim` and `max_tokens` for encoders.
+
+        Raises:
+            ModelError: the model is refused.
+        """
+        self.answer("health", {}, model=model)
+        return self._info[model.role]
+
+    def close(self) -> None:
+        """End the process and the thread; a closed host answers nothing. Safe to call again."""
+        self._queue.close()
+        thread = self._thread
+        if thread is not None:
+            thread.join()
+
+    def _ensure_thread(self) -> None:
+        with self._starting:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="model-host", daemon=True)
+                self._thread.start()
+
+    def _run(self) -> None:
+        """Serve requests until the host is closed."""
+        try:
+            while not self._queue.closed:
+                request = self._queue.take(_REAP if self._child else None)
+                if request is None:
+                    self._reap()
+                    continue
+                self._serve(request)
+        finally:
+            self._queue.close()
+            self._end_child()
+
+    def _serve(self, request: Request) -> None:
+        try:
+            child = self._ready(request)
+            self._exchange(child, request)
+        except ModelError as exc:
+            request.fail(exc)
+        except ChildGone as exc:
+            self._kill()
+            what = request.model.path.name if request.model else "a request"
+            where = f" The log is {self._log}." if self._log else ""
+            request.fail(
+                ModelFailed(f"The model process {exc} while it worked on {what}; it starts again when needed.{where}")
+            )
+        finally:
+            request.finish()
+
+    def _ready(self, request: Request) -> Child:
+        """The running process, with the request's model loaded in it."""
+        model = request.model
+        self._reap()
+        if model is None:
+            return self._child or self._start(self._readable)
+        folder = model.path.resolve().parent
+        admitted = None
+        known = self._loaded.get(model.role)
+        if known is None or known[0] != model:
+            admitted = admit(model.path, model.role, sha256=model.sha256, free_memory=self._free_memory)
+        if folder not in self._readable:
+            self._end_child()
+            self._readable = (*self._readable, folder)
+        child = self._child or self._start(self._readable)
+        if self._loaded.get(model.role, (None,))[0] != model:
+            if admitted is None:
+                admitted = admit(model.path, model.role, sha256=model.sha256, free_memory=self._free_memory)
+            self._load(child, model, admitted.stamp, request)
+        return child
+
+    def _start(self, readable: Sequence[Path]) -> Child:
+        arguments = ["--parent", str(os.getpid()), "--threads", str(self._threads)]
+        for path in readable:
+            arguments += ["--read", str(path)]
+        for path in self._writable:
+            arguments += ["--write", str(path)]
+        child = Child(arguments, program=self._program, log=self._log)
+        self._child = child
+        hello = child.receive(seconds=self._limits.start)
+        if hello is None or hello.fields.get("version") != VERSION:
+            raise ChildGone("did not start")
+        return child
+
+    def _load(self, child: Child, model: ModelFile, stamp: tuple[int, int, int], request: Request) -> None:
+        fields = {"path": str(model.path.resolve()), "role": model.role, "stamp": stamp}
+        child.send({"id": 0, "op": "load", **fields}, seconds=self._limits.start)
+        until = time.monotonic() + self._limits.load
+        self._loaded.pop(model.role, None)
+        while (frame := child.receive(seconds=_TICK)) is None:
+            if time.monotonic() > until:
+                raise ChildGone("hung")
+            if request.cancelled or self._queue.closed:
+                raise ChildGone("was stopped")
+        _raise_error(frame)
+        self._info[model.role] = frame.fields
+        self._loaded[model.role] = (model, stamp)
+
+    def _exchange(self, child: Child, request: Request) -> None:
+        """Send one request and pass its answers on; stop it when asked, for certain."""
+        limits = self._limits
+        child.send({"id": request.number, "op": request.operation, **request.fields}, seconds=limits.start)
+        began = heard = time.monotonic()
+        told_to_stop: float | None = None
+        while True:
+            frame = child.receive(seconds=_TICK)
+            now = time.monotonic()
+            if frame is not None and frame.fields.get("id") == request.number:
+                heard = now
+                _raise_error(frame)
+                if told_to_stop is None:
+                    request.give(frame)
+                if frame.fields.get("is") == "done":
+                    return
+            if told_to_stop is None and (request.cancelled or self._queue.closed):
+                child.send({"id": request.number, "op": "cancel"}, seconds=limits.grace)
+                told_to_stop = now
+            if told_to_stop is not None and now - told_to_stop > limits.grace:
+                self._kill()
+                return
+            if now - heard > limits.silence or now - began > limits.total:
+                raise ChildGone("hung")
+
+    def _reap(self) -> None:
+        if self._child is not None and self._child.has_ended():
+            self._kill()
+
+    def _kill(self) -> None:
+        child, self._child = self._child, None
+        self._loaded.clear()
+        if child is not None:
+            child.kill()
+
+    def _end_child(self) -> None:
+        child, self._child = self._child, None
+        self._loaded.clear()
+        if child is not None:
+            child.end()
+
+
+_open_hosts: "weakref.WeakSet[Host]" = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    """End what is still running when the interpreter goes."""
+    for host in list(_open_hosts):
+        host.close()
+
+
+def _raise_error(frame: Frame) -> None:
+    """Turn an error answer into its exception."""
+    if frame.fields.get("is") == "error":
+        kind = ModelRejected if frame.fields.get("kind") == "rejected" else ModelFailed
+        raise kind(str(frame.fields.get("text", "The model process said no.")))
+
+
+def _cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

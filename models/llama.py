@@ -1,0 +1,282 @@
+"""All of llama.cpp: the only importer of `llama_cpp`, and only inside the model process.
+
+Its low-level calls are used, not the `Llama` class: that one redirects file descriptors 1 and 2 while it loads,
+keeps a logit buffer of n_batch x n_vocab floats, and can neither be cancelled between chunks of a prompt nor score
+a text without keeping the logits of the whole context.
+"""
+
+import ctypes
+import logging
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import llama_cpp as lib
+import numpy as np
+import numpy.typing as npt
+from llama_cpp.llama_chat_format import Jinja2ChatFormatter
+
+from llmrec.models.errors import ModelFailed, ModelRejected
+
+FloatArray = npt.NDArray[np.float32]
+
+logging.getLogger("llama-cpp-python").setLevel(logging.WARNING)
+
+_MAX_PIECE = 256
+_QUANTISED = {"q8_0": 7, "q4_k_m": 15, "q5_k_m": 17, "q6_k": 18, "f16": 1}
+
+
+class Weights:
+    """A loaded model file and its vocabulary."""
+
+    def __init__(self, path: str, name: str):
+        """Load a file.
+
+        Args:
+            path: what llama.cpp opens, for instance `/proc/self/fd/5`.
+            name: what errors call it.
+
+        Raises:
+            ModelRejected: llama.cpp does not accept the file.
+        """
+        lib.llama_backend_init()
+        self.name = name
+        params = lib.llama_model_default_params()
+        if not lib.llama_supports_gpu_offload():
+            params.n_gpu_layers = 0
+        model = lib.llama_model_load_from_file(path.encode(), params)
+        if model is None:
+            raise ModelRejected(f"llama.cpp does not accept {name}; the log says why. Get it again or choose another.")
+        self.model: Any = model
+        self.vocab: Any = lib.llama_model_get_vocab(model)
+        self.train_context: int = lib.llama_model_n_ctx_train(model)
+        self.dim: int = lib.llama_model_n_embd_out(model)
+        self.n_vocab: int = lib.llama_vocab_n_tokens(self.vocab)
+
+    def close(self) -> None:
+        """Free the memory."""
+        if self.model is not None:
+            lib.llama_model_free(self.model)
+            self.model = None
+
+    def tokenize(self, text: str, *, special: bool, add_special: bool = False) -> list[int]:
+        """Cut a text into token ids.
+
+        Args:
+            text: what to cut.
+            special: read `<|im_end|>` and the like as control tokens; never for text of strangers.
+            add_special: put the model's own tokens at the start and the end.
+        """
+        data = text.encode("utf-8", "replace")
+        size = len(data) + 8
+        ids = (lib.llama_token * size)()
+        count = lib.llama_tokenize(self.vocab, data, len(data), ids, size, add_special, special)
+        if count < 0:
+            raise ModelFailed(f"{self.name} could not tokenise a text of {len(text)} characters.")
+        return list(ids[:count])
+
+    def piece(self, token: int) -> bytes:
+        """Text of one token; control tokens give nothing."""
+        buffer = ctypes.create_string_buffer(_MAX_PIECE)
+        count = lib.llama_token_to_piece(self.vocab, token, buffer, _MAX_PIECE, 0, False)
+        return buffer.raw[:count] if count > 0 else b""
+
+    def ends(self, token: int) -> bool:
+        """Whether the model says with this token that it has finished."""
+        return bool(lib.llama_vocab_is_eog(self.vocab, token))
+
+    def starts(self) -> list[int]:
+        """The token that must begin a plain prompt, if the model wants one."""
+        return [lib.llama_vocab_bos(self.vocab)] if lib.llama_vocab_get_add_bos(self.vocab) else []
+
+    def chat(self, template: str) -> Callable[[list[dict[str, str]]], str]:
+        """Compile the model's own chat template in jinja2's sandbox.
+
+        Returns:
+            Fills the template with turns of "role" and "content", up to where the answer begins; raises jinja2's
+            errors, and ValueError when the template refuses the turns.
+
+        Raises:
+            ModelRejected: the template is not one.
+        """
+        eos, bos = lib.llama_vocab_eos(self.vocab), lib.llama_vocab_bos(self.vocab)
+        text = {t: lib.llama_vocab_get_text(self.vocab, t).decode("utf-8", "replace") for t in (eos, bos) if t >= 0}
+        try:
+            formatter = Jinja2ChatFormatter(template, eos_token=text.get(eos, ""), bos_token=text.get(bos, ""))
+        except jinja2.TemplateError as exc:
+            raise ModelRejected(f"The chat template of {self.name} is broken: {exc}.") from exc
+
+        def fill(turns: list[dict[str, str]]) -> str:
+            messages: Any = turns
+            return formatter(messages=messages, enable_thinking=False).prompt
+
+        return fill
+
+
+class _Context:
+    """A llama.cpp context with a batch of its size; base of the two below."""
+
+    def __init__(self, weights: Weights, params: Any, size: int):
+        context = lib.llama_init_from_model(weights.model, params)
+        if context is None:
+            raise ModelRejected(f"llama.cpp could not make a context of {size} tokens for {weights.name}.")
+        self._context = context
+        self._memory = lib.llama_get_memory(context)
+        self._batch = lib.llama_batch_init(size, 0, 1)
+        shape = (size,)
+        self._tokens = np.ctypeslib.as_array(self._batch.token, shape=shape)
+        self._positions = np.ctypeslib.as_array(self._batch.pos, shape=shape)
+        self._wanted = np.ctypeslib.as_array(self._batch.logits, shape=shape)
+        np.ctypeslib.as_array(self._batch.n_seq_id, shape=shape)[:] = 1
+        for i in range(size):
+            self._batch.seq_id[i][0] = 0
+
+    def close(self) -> None:
+        """Free the memory."""
+        if self._context is not None:
+            lib.llama_batch_free(self._batch)
+            lib.llama_free(self._context)
+            self._context = None
+
+    def _decode(self, tokens: Sequence[int], first: int) -> None:
+        """Run one batch of one sequence at positions first, first + 1, ...; `_wanted` is set by the caller."""
+        count = len(tokens)
+        self._tokens[:count] = tokens
+        self._positions[:count] = np.arange(first, first + count)
+        self._batch.n_tokens = count
+        compute = lib.llama_encode if self._memory is None else lib.llama_decode
+        status = compute(self._context, self._batch)
+        if status != 0:
+            raise ModelFailed(f"llama.cpp could not compute {count} tokens (status {status}).")
+
+
+class EncoderContext(_Context):
+    """Token ids to one vector, one text at a time on one thread.
+
+    One text a batch: with several, every text attends to all tokens of the batch under a mask, which costs more
+    than it saves. One thread a context: two contexts side by side need no barriers inside, so they are faster than
+    two threads in one context, and far faster when the machine is busy.
+    """
+
+    def __init__(self, weights: Weights, size: int):
+        params = lib.llama_context_default_params()
+        params.n_ctx = params.n_batch = params.n_ubatch = size
+        params.n_seq_max = 1
+        params.n_threads = params.n_threads_batch = 1
+        params.embeddings = True
+        params.flash_attn_type = lib.LLAMA_FLASH_ATTN_TYPE_ENABLED
+        params.no_perf = True
+        super().__init__(weights, params, size)
+        self._dim = weights.dim
+        self._wanted[:] = 1
+        if lib.llama_pooling_type(self._context) in (lib.LLAMA_POOLING_TYPE_NONE, lib.LLAMA_POOLING_TYPE_RANK):
+            self.close()
+            raise ModelRejected(f"{weights.name} does not pool its tokens into one vector; choose an encoder.")
+
+    def vector(self, tokens: Sequence[int]) -> FloatArray:
+        """Pooled vector (d,) of at least one token, not normalised."""
+        if self._memory is not None:
+            lib.llama_memory_clear(self._memory, True)
+        self._decode(tokens, 0)
+        row = lib.llama_get_embeddings_seq(self._context, 0)
+        if not row:
+            raise ModelFailed("llama.cpp gave no vector.")
+        return np.ctypeslib.as_array(row, shape=(self._dim,)).copy()
+
+
+class DecoderContext(_Context):
+    """One growing sequence whose computed prefix is kept."""
+
+    def __init__(self, weights: Weights, size: int, chunk: int, threads: int):
+        params = lib.llama_context_default_params()
+        params.n_ctx = size
+        params.n_batch = params.n_ubatch = chunk
+        params.n_seq_max = 1
+        params.n_threads = params.n_threads_batch = threads
+        params.swa_full = True  # else a sliding-window model cannot go back to the end of the prefix
+        params.no_perf = True
+        super().__init__(weights, params, chunk)
+        self.size, self.chunk = size, chunk
+        self._n_vocab = weights.n_vocab
+        self._chain: Any = None
+        self._rows = 0
+
+    def keep(self, count: int) -> bool:
+        """Forget all but the first `count` tokens; False when this kind of model cannot, and all is forgotten."""
+        if lib.llama_memory_seq_rm(self._memory, 0, count, -1):
+            return True
+        lib.llama_memory_clear(self._memory, True)
+        return False
+
+    def read(self, tokens: Sequence[int], first: int, *, logits_from: int | None) -> None:
+        """Compute at most `chunk` tokens.
+
+        Args:
+            tokens: ids at positions first, first + 1, ...
+            first: position of the first.
+            logits_from: index from which on logits are kept; None for none.
+        """
+        self._wanted[: len(tokens)] = 0
+        if logits_from is not None:
+            self._wanted[logits_from : len(tokens)] = 1
+        self._decode(tokens, first)
+
+    def logits(self, index: int) -> FloatArray:
+        """Logits (n_vocab,) of token `index` of the last `read`; a view that the next call overwrites."""
+        return np.ctypeslib.as_array(lib.llama_get_logits_ith(self._context, index), shape=(self._n_vocab,))
+
+    def start_sampling(self, temperature: float, seed: int) -> None:
+        """Set how tokens are drawn; temperature 0 takes the most probable one."""
+        self._stop_sampling()
+        self._chain = lib.llama_sampler_chain_init(lib.llama_sampler_chain_default_params())
+        if temperature <= 0:
+            parts = [lib.llama_sampler_init_greedy()]
+        else:
+            parts = [
+                lib.llama_sampler_init_top_k(40),
+                lib.llama_sampler_init_top_p(0.95, 1),
+                lib.llama_sampler_init_temp(temperature),
+                lib.llama_sampler_init_dist(seed & 0xFFFFFFFF),
+            ]
+        for part in parts:
+            lib.llama_sampler_chain_add(self._chain, part)
+
+    def sample(self) -> int:
+        """Draw the next token from the last logits."""
+        return int(lib.llama_sampler_sample(self._chain, self._context, -1))
+
+    def close(self) -> None:
+        """Free the memory."""
+        self._stop_sampling()
+        super().close()
+
+    def _stop_sampling(self) -> None:
+        if self._chain is not None:
+            lib.llama_sampler_free(self._chain)
+            self._chain = None
+
+
+def quantize(source: Path, out: Path, ftype: str) -> None:
+    """Write a smaller copy of a GGUF file.
+
+    Raises:
+        ModelFailed: llama.cpp could not; what it had written is removed.
+    """
+    params = lib.llama_model_quantize_default_params()
+    params.ftype = _QUANTISED[ftype]
+    params.nthread = os.cpu_count() or 1
+    if lib.llama_model_quantize(os.fsencode(source), os.fsencode(out), ctypes.byref(params)) != 0:
+        out.unlink(missing_ok=True)
+        raise ModelFailed(f"llama.cpp could not quantise {source.name} to {ftype}; the log says why.")
+
+
+def uses_gpu() -> bool:
+    """Whether this build of llama.cpp computes on a graphics card."""
+    return bool(lib.llama_supports_gpu_offload())
+
+
+def system_info() -> str:
+    """The processor features llama.cpp was built for and found."""
+    return str(lib.llama_print_system_info().decode())

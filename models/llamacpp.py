@@ -1,0 +1,153 @@
+"""The two protocols over llama.cpp: `LlamaEmbedder` and `LlamaWriter`, both on one shared host.
+
+Nothing is loaded or hashed before it is needed, and nothing here imports llama.cpp.
+"""
+
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from llmrec.models import FloatArray, Prompt
+from llmrec.models.check import Role
+from llmrec.models.errors import ModelFailed
+from llmrec.models.gguf_header import read_header
+from llmrec.models.hashes import HashCache
+from llmrec.models.host import Host, ModelFile
+
+_SLICE = 4_000
+"""Characters sent at once: about half a second of work, so that an urgent request never waits longer."""
+_CUT = 16_000
+"""Characters of one text that are sent; many more than any encoder's token cap takes."""
+
+
+class _LlamaModel:
+    """What both have: a file, an id, a host."""
+
+    _role: Role
+
+    def __init__(self, path: Path, host: Host, *, sha256: str | None = None, hashes: HashCache | None = None):
+        self._file = ModelFile(path, self._role, sha256)
+        self._host = host
+        self._hashes = hashes or HashCache(None)
+        self._id: str | None = None
+        self._closed = False
+
+    @property
+    def model_id(self) -> str:
+        """File name without `.gguf`, and the first 12 hex digits of its SHA-256."""
+        if self._id is None:
+            path = self._file.path
+            try:
+                digest = self._file.sha256 or self._hashes.digest(path)
+            except OSError:
+                read_header(path)  # says in words what is wrong with the path
+                raise ModelFailed(f"{path.name} could not be read.") from None
+            self._id = f"{path.stem}@{digest[:12]}"
+        return self._id
+
+    def close(self) -> None:
+        """Refuse further use; the host is its owner's to close."""
+        self._closed = True
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ModelFailed(f"{self._file.path.name} was closed.")
+
+
+class LlamaEmbedder(_LlamaModel):
+    """Unit vectors by an encoder in the model process."""
+
+    _role = "embed"
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector, read from the file's header."""
+        return read_header(self._file.path).number("embedding_length")
+
+    def embed(
+        self, texts: Sequence[str], *, cancel: threading.Event | None = None, urgent: bool | None = None
+    ) -> FloatArray:
+        """Vectors of n texts, as `Embedder.embed`.
+
+        Args:
+            texts: n texts.
+            cancel: looked at all the time; when set, `ModelFailed` is raised.
+            urgent: served before what is not; None means that one text is urgent and many are not.
+        """
+        self._check_open()
+        texts = [text[:_CUT] or " " for text in texts]
+        if not texts:
+            return np.zeros((0, self.dim), np.float32)
+        urgent = len(texts) == 1 if urgent is None else urgent
+        rows: list[FloatArray] = []
+        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # alike lengths keep all cores busy
+        for part in _slices([texts[i] for i in order]):
+            frame = self._host.answer("embed", {"texts": part}, model=self._file, urgent=urgent, cancel=cancel)
+            rows.append(np.frombuffer(frame.binary, np.float32).reshape(len(part), -1))
+        vectors = np.concatenate(rows)  # (n, d), in the order of `order`
+        vectors[order] = vectors.copy()
+        return vectors
+
+    def tokens(self, text: str) -> list[int]:
+        """Token ids the encoder sees for a text."""
+        self._check_open()
+        frame = self._host.answer("tokenize", {"role": "embed", "text": text[:_CUT] or " "}, model=self._file)
+        return list(frame.fields["tokens"])
+
+
+class LlamaWriter(_LlamaModel):
+    """Texts by a decoder in the model process."""
+
+    _role = "write"
+
+    def stream(
+        self,
+        prompt: Prompt,
+        *,
+        max_tokens: int = 96,
+        temperature: float = 0.7,
+        seed: int = 0,
+        cancel: threading.Event | None = None,
+    ) -> Iterator[str]:
+        """Pieces of the text as they are written, as `Writer.stream`."""
+        self._check_open()
+        options = {"max_tokens": max_tokens, "temperature": temperature, "seed": seed}
+        frames = self._host.ask("generate", {**_fields(prompt), **options}, model=self._file, cancel=cancel)
+        for frame in frames:
+            if frame.fields.get("is") == "piece":
+                yield str(frame.fields["text"])
+
+    def score(self, prompt: Prompt, texts: Sequence[str], *, cancel: threading.Event | None = None) -> list[float]:
+        """Mean log-probability per token of each text, as `Writer.score`."""
+        self._check_open()
+        if not texts:
+            return []
+        fields = {**_fields(prompt), "texts": [text[:_CUT] for text in texts]}
+        frame = self._host.answer("score", fields, model=self._file, cancel=cancel)
+        return [float(value) for value in frame.fields["scores"]]
+
+    def tokens(self, prompt: Prompt) -> list[int]:
+        """Token ids the writer sees for a prompt."""
+        self._check_open()
+        frame = self._host.answer("tokenize", {"role": "write", **_fields(prompt)}, model=self._file)
+        return list(frame.fields["tokens"])
+
+
+def _fields(prompt: Prompt) -> dict[str, str]:
+    return {"system": prompt.system, "item": prompt.item[:_CUT], "ask": prompt.ask}
+
+
+def _slices(texts: Sequence[str]) -> Iterator[list[str]]:
+    """Consecutive parts of at most `_SLICE` characters, or of one text."""
+    part: list[str] = []
+    size = 0
+    for text in texts:
+        if part and size + len(text) > _SLICE:
+            yield part
+            part, size = [], 0
+        part.append(text)
+        size += len(text)
+    if part:
+        yield part
