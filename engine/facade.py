@@ -18,7 +18,7 @@ from llmrec.engine.items import Items
 from llmrec.engine.lists import Lists
 from llmrec.engine.live import Live
 from llmrec.engine.log import LogEntry, active, named, redoable
-from llmrec.engine.paths import find_paths
+from llmrec.engine.paths import Paths, find_paths
 from llmrec.engine.policies import DEFAULT_POLICY
 from llmrec.engine.records import (
     Batch,
@@ -39,6 +39,7 @@ from llmrec.engine.records import (
 from llmrec.engine.store import Store
 from llmrec.engine.writing import Desk, Reader
 from llmrec.models import Embedder, FloatArray, Writer
+from llmrec.models.host import Host
 
 Clock = Callable[[], float]
 _EVERYTHING = View()
@@ -56,11 +57,13 @@ class Engine:
         clock: Clock = time.time,
         note: str = "",
         policy: str = DEFAULT_POLICY,
+        host: Host | None = None,
     ) -> None:
-        """Prefer `Engine.open`."""
+        """Prefer `Engine.open`; `host` is the model process, ended with the engine."""
         self._store = store
         self._embedder = embedder
         self._writer = writer
+        self._host = host
         self._clock = clock
         self._note = note
         self._lock = RLock()
@@ -97,16 +100,19 @@ class Engine:
         paths = find_paths()
         place = None if str(path) == ":memory:" else Path(path) if path is not None else paths.db
         store = Store(place)
-        note = ""
+        note, host = "", None
         if embedder is None:
-            embedder, note = _installed_encoder()
-        return cls(store, embedder, writer, clock=clock, note=note, policy=policy)
+            host = Host(log=paths.log)
+            embedder, note = _installed_encoder(paths, host)
+        return cls(store, embedder, writer, clock=clock, note=note, policy=policy, host=host)
 
     def close(self) -> None:
         """End the model processes and close the store."""
         self._embedder.close()
         if self._writer is not None:
             self._writer.close()
+        if self._host is not None:
+            self._host.close()
         self._store.close()
 
     def __enter__(self) -> "Engine":
@@ -453,6 +459,27 @@ class Engine:
             change = Change(Kind.LIKE, ItemId(""), command, interest=parts[0]["phrase"])
             return self._lists.answer(user, view, now, change, started)
 
+    def half_life(self, item: ItemId) -> float:
+        """Seconds until an item is worth half, nan where nothing tells.
+
+        Raises:
+            UnknownItem: no item has this id.
+        """
+        with self._lock:
+            self._known(item)
+            return float(self._live.items.half_lives[self._live.items.rows[item]])
+
+    def set_half_life(self, item: ItemId, seconds: float) -> None:
+        """The user's own word on how long an item stays worth reading; no model overwrites it.
+
+        Raises:
+            UnknownItem: no item has this id.
+        """
+        with self._lock:
+            self._known(item)
+            self._store.save_half_life(item, seconds, "user")
+            self._live.forget()
+
     # -- texts ---------------------------------------------------------------------------------------------------
 
     def write(self, user: str, item: ItemId, cancel: Cancel | None = None, *, k: int = 4) -> Iterator[Written]:
@@ -528,12 +555,12 @@ class Engine:
         return self._store
 
 
-def _installed_encoder() -> tuple[Embedder, str]:
+def _installed_encoder(paths: Paths, host: Host) -> tuple[Embedder, str]:
     """The installed encoder, or a hashing of words and a line that says so."""
     from llmrec.models.shelf import default_embedder
 
     try:
-        return default_embedder(), ""
+        return default_embedder(models_folder=paths.models, cache_folder=paths.cache, host=host), ""
     except ModelNotFound as exc:
         from llmrec.models.hashing import HashingEmbedder
 

@@ -9,8 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from llmrec.engine.catalogue import Catalogue
+from llmrec.engine.half_life import by_rule
 from llmrec.engine.records import IntArray, Item, ItemId
 from llmrec.engine.store import Store
+from llmrec.engine.vectors import DoubleArray
 
 _PAGE_CACHE = 2_000
 _PLACES = (4, 2, 1, 1)
@@ -31,7 +33,8 @@ class Items:
         self.domains, self._domain_of = _codes(columns.domains)
         _, sources = _codes(columns.sources)
         vectors, self.known = store.vectors(model_id, columns.hashes, dim)
-        self.catalogue = Catalogue(vectors, columns.published, sources, store.words())
+        self.half_lives = _half_lives(store)
+        self.catalogue = Catalogue(vectors, columns.published, sources, store.words(), self.half_lives)
         self._pages: OrderedDict[ItemId, Item] = OrderedDict()
 
     @cached_property
@@ -81,6 +84,12 @@ class Items:
         while len(self._pages) > max(_PAGE_CACHE, len(ids)):
             self._pages.popitem(last=False)
         return found
+
+
+def _half_lives(store: Store) -> DoubleArray:
+    """(n,) seconds until an item is worth half, nan where unknown."""
+    said = store.half_lives()
+    return np.array([said.get(item.id) or by_rule(item) for item in store.all_items()], dtype=np.float64)
 
 
 def _codes(values: Sequence[str]) -> tuple[list[str], IntArray]:

@@ -54,6 +54,8 @@ STEPS: tuple[tuple[str, str], ...] = (
             PRIMARY KEY (item, model, state)
         ) STRICT, WITHOUT ROWID;
 
+        CREATE TABLE half_life (item TEXT PRIMARY KEY, seconds REAL NOT NULL, by TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
         CREATE TABLE setting (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 
         CREATE VIRTUAL TABLE item_words USING fts5(

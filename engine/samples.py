@@ -1,18 +1,38 @@
-"""The bundled catalogues and people in a store: the first run without any set-up."""
+"""The bundled catalogues and people in a store: the first run without any set-up.
+
+Run as a program, it rebuilds the vectors that ship with the items (`make vectors`).
+"""
+
+import time
+from pathlib import Path
 
 import numpy as np
 
 from llmrec import sample_data
 from llmrec.engine.facade import Engine
 from llmrec.engine.importers import content_hash, event_from_record, item_from_record
+from llmrec.engine.records import Item
+
+_LOADED = "samples_loaded"
+_DAY = 86_400.0
+
+
+def prepare(engine: Engine, now: float) -> None:
+    """Fill an empty store with the bundled items and people; once a day, bring the dates of bundled items up to date."""
+    loaded = engine.setting(_LOADED)
+    if engine.status().items == 0:
+        load_samples(engine, now)
+    elif loaded and now - float(loaded) > _DAY:
+        engine.add_items(_items(now))
+        engine.set_setting(_LOADED, str(now))
 
 
 def load_samples(engine: Engine, now: float) -> None:
-    """Fill an empty store with the bundled items, the example people's events and the vectors that ship with them."""
-    items = [item_from_record(record, now=now) for record in sample_data.items(now)]
-    engine.add_items(items)
+    """Add the bundled items, the example people's events, and the vectors that ship with the items."""
+    engine.add_items(_items(now))
     engine.add_events([event_from_record(record, now=now) for record in sample_data.events(now)])
     load_vectors(engine)
+    engine.set_setting(_LOADED, str(now))
 
 
 def load_vectors(engine: Engine) -> int:
@@ -24,8 +44,22 @@ def load_vectors(engine: Engine) -> int:
     return len(hashes)
 
 
-def build_vectors(engine: Engine, now: float) -> tuple[str, np.ndarray, np.ndarray]:
-    """Model id, content hashes (n,) and vectors (n, d) of all bundled items, made by the encoder in use."""
-    items = [item_from_record(record, now=now) for record in sample_data.items(now)]
+def build_vectors(engine: Engine, target: Path) -> int:
+    """Embed the bundled items anew and write them to a file; returns how many.
+
+    Raises:
+        ModelError: the encoder failed.
+    """
+    items = _items(time.time())
     hashes = np.array([np.void(content_hash(item)) for item in items])
-    return engine.encoder_id, hashes, engine.embed_items(items).astype(np.float16)
+    np.savez(target, model=engine.encoder_id, hashes=hashes, vectors=engine.embed_items(items).astype(np.float16))
+    return len(items)
+
+
+def _items(now: float) -> list[Item]:
+    return [item_from_record(record, now=now) for record in sample_data.items(now)]
+
+
+if __name__ == "__main__":
+    with Engine.open(":memory:") as opened:
+        build_vectors(opened, Path(sample_data.__file__).parent / sample_data.VECTORS)

@@ -260,9 +260,19 @@ class Store:
         rows = self._rows("SELECT title || ' ' || text || ' ' || tags FROM item ORDER BY row")
         return [row[0] for row in rows]
 
-    def titles_and_tags(self, ids: Sequence[ItemId]) -> list[tuple[str, tuple[str, ...]]]:
-        """Titles and tags of these items, in their order."""
-        return [(item.title, item.tags) for item in self.items(ids)]
+    def half_lives(self) -> dict[ItemId, float]:
+        """Seconds until an item is worth half, where the user or a model said so."""
+        return dict(self._rows("SELECT item, seconds FROM half_life"))
+
+    def save_half_life(self, item: ItemId, seconds: float, by: str) -> None:
+        """Keep a half-life; what the user said is never overwritten by a model."""
+        with self._write() as db:
+            db.execute(
+                "INSERT INTO half_life(item, seconds, by) VALUES (?, ?, ?) ON CONFLICT(item) DO UPDATE"
+                " SET seconds = excluded.seconds, by = excluded.by"
+                " WHERE half_life.by <> 'user' OR excluded.by = 'user'",
+                (item, seconds, by),
+            )
 
     def domains(self) -> tuple[str, ...]:
         """The domains that have items, most items first."""

@@ -22,7 +22,7 @@ def _words_only(monkeypatch: pytest.MonkeyPatch) -> None:
     from llmrec.engine import facade
     from llmrec.models.hashing import HashingEmbedder
 
-    monkeypatch.setattr(facade, "_installed_encoder", lambda: (HashingEmbedder(), "similarity by words only"))
+    monkeypatch.setattr(facade, "_installed_encoder", lambda *_: (HashingEmbedder(), "similarity by words only"))
 
 
 @pytest.fixture

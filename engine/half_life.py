@@ -1,0 +1,55 @@
+"""How long an item stays worth reading: from the user, from a writer's answer, or from plain rules, in that order.
+
+A writer is asked one yes/no question per item, "will this still be useful in a year", and P(yes) is read from its
+logits; grading urgency on a scale was tried by others and found unusable. The user's own correction always wins.
+"""
+
+import math
+import re
+
+from llmrec.engine.records import Item
+
+HOUR, DAY, YEAR = 3_600.0, 86_400.0, 365 * 86_400.0
+NEWS, POST, EVERGREEN = 1.5 * DAY, 14 * DAY, 3 * YEAR
+STEPS = (12 * HOUR, 3 * DAY, 21 * DAY, 180 * DAY, 3 * YEAR)
+"""What the key in the app steps through, in seconds."""
+_SHORTEST, _LONGEST = 10 * DAY, YEAR
+_PASSING = re.compile(r"\b(today|tonight|yesterday|tomorrow|this (week|morning|evening)|breaking|live now)\b", re.I)
+_BY_TAG = {"news": NEWS, "evergreen": EVERGREEN, "live": NEWS, "deal": 3 * DAY, "offer": 3 * DAY}
+_BY_DOMAIN = {"feed": POST, "news": NEWS, "courses": EVERGREEN, "shop": YEAR}
+
+
+def by_rule(item: Item) -> float:
+    """Seconds until an item is worth half, from its tags, its words and its domain; nan where nothing tells."""
+    for tag in item.tags:
+        if tag.lower() in _BY_TAG:
+            return _BY_TAG[tag.lower()]
+    if item.published_at is not None and _PASSING.search(f"{item.title} {item.text[:400]}"):
+        return NEWS
+    return _BY_DOMAIN.get(item.domain, math.nan)
+
+
+def from_probability(p_useful_in_a_year: float) -> float:
+    """Seconds from P(still useful in a year): 10 days at 0 to a year at 1, linear between."""
+    return _SHORTEST + p_useful_in_a_year * (_LONGEST - _SHORTEST)
+
+
+def probability(log_yes: float, log_no: float) -> float:
+    """P(yes) of two answers' log-probabilities."""
+    return 1 / (1 + math.exp(min(700.0, log_no - log_yes)))
+
+
+def next_step(seconds: float) -> float:
+    """The next longer step of the key; after the longest comes the shortest."""
+    return next((step for step in STEPS if step > seconds * 1.01), STEPS[0])
+
+
+def in_words(seconds: float) -> str:
+    """A half-life for the screen: "36 hours", "2 weeks"; "" where it is unknown."""
+    if not math.isfinite(seconds):
+        return ""
+    for unit, size in (("year", YEAR), ("month", 30 * DAY), ("week", 7 * DAY), ("day", DAY), ("hour", HOUR)):
+        if seconds >= 1.5 * size or unit == "hour":
+            count = round(seconds / size)
+            return f"{count} {unit}{'s' if count != 1 else ''}"
+    return ""
