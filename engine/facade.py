@@ -144,7 +144,7 @@ class Engine:
             return self._live.items.get(ids)
 
     def domains(self) -> tuple[str, ...]:
-        """The domains that have items, most items first."""
+        """The domains that have items, in the order in which they came."""
         return self._store.domains()
 
     def import_items(

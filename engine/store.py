@@ -275,8 +275,8 @@ class Store:
             )
 
     def domains(self) -> tuple[str, ...]:
-        """The domains that have items, most items first."""
-        rows = self._rows("SELECT domain FROM item GROUP BY domain ORDER BY count(*) DESC, domain")
+        """The domains that have items, in the order in which they came."""
+        rows = self._rows("SELECT domain FROM item GROUP BY domain ORDER BY min(row)")
         return tuple(row[0] for row in rows)
 
     def tag_counts(self) -> dict[str, int]:

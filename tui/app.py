@@ -4,6 +4,7 @@ import asyncio
 import time
 import traceback
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, ClassVar
 
 from textual.app import App, SystemCommand
@@ -17,7 +18,7 @@ from llmrec.tui.messages import Failed, Ranked
 from llmrec.tui.screens.base import EngineScreen
 from llmrec.tui.screens.choice import Choice
 from llmrec.tui.screens.for_you import TOAST, ForYou
-from llmrec.tui.screens.help import HelpScreen
+from llmrec.tui.screens.help import HelpScreen, entries
 from llmrec.tui.screens.interests import InterestsScreen
 from llmrec.tui.screens.reader import Reader
 from llmrec.tui.screens.time_machine import TimeMachine
@@ -35,12 +36,11 @@ _LAST_SAVE = 1.0
 """Seconds that quitting waits for the last key press to be saved."""
 
 
-def fill_empty_store(engine: Engine, now: float) -> None:
-    """A first run needs no set-up: an empty store gets the bundled catalogues."""
-    if engine.status().items == 0:
-        from llmrec.engine.samples import load_samples
+def prepare_store(engine: Engine, now: float) -> None:
+    """A first run needs no set-up: an empty store gets the bundled catalogues; later their dates stay fresh."""
+    from llmrec.engine.samples import prepare
 
-        load_samples(engine, now)
+    prepare(engine, now)
 
 
 def _done(call: Command) -> list[Message]:
@@ -67,7 +67,7 @@ class LlmrecApp(App[None]):
         *,
         clock: Callable[[], float] = time.time,
         timer: Callable[[], float] = time.monotonic,
-        prepare: Callable[[Engine, float], None] = fill_empty_store,
+        prepare: Callable[[Engine, float], None] = prepare_store,
     ) -> None:
         """Show an engine.
 
@@ -199,9 +199,16 @@ class LlmrecApp(App[None]):
         self.push_screen(self.help)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """What the palette offers besides the keys of a screen."""
+        """What the palette offers: every key of the screen, and the app's own settings."""
+        for entry in entries(screen):
+            yield SystemCommand(
+                f"{entry.words} · {entry.sign}", entry.tooltip, partial(self.simulate_key, entry.keys[0])
+            )
         yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
-        yield SystemCommand("Screenshot", "Save the screen as a picture", lambda: self.deliver_screenshot())
+        yield SystemCommand("Screenshot", "Save the screen as a picture", self._save_picture)
+
+    def _save_picture(self) -> None:
+        self.deliver_save_picture()
 
     async def action_quit(self) -> None:
         """Leave once the last key press is saved."""

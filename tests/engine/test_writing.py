@@ -1,0 +1,216 @@
+"""Texts by a writer: what is shown while it writes, what is dropped, how one is chosen, and what a failure costs."""
+
+import threading
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pytest
+from conftest import Clock
+
+from llmrec.engine import Engine, Item, Kind
+from llmrec.engine.angles import Angles
+from llmrec.engine.half_life import DAY, NEWS, YEAR, by_rule, from_probability, in_words, next_step
+from llmrec.engine.prompts import reply
+from llmrec.models import Prompt
+from llmrec.models.errors import ModelFailed
+from llmrec.models.hashing import HashingEmbedder
+
+TEXT = "The Skagen lighthouse was built in 1858. It guides boats past the reef at night. Visitors climb 210 steps."
+
+
+class ScriptedWriter:
+    """Says what it is told to, word by word."""
+
+    model_id = "scripted@0"
+
+    def __init__(self, answers: dict[str, str], default: str = "It is a lighthouse at Skagen.") -> None:
+        self.answers = answers
+        self.default = default
+        self.asked: list[Prompt] = []
+        self.fail = False
+
+    def stream(
+        self,
+        prompt: Prompt,
+        *,
+        max_tokens: int = 96,
+        temperature: float = 0.7,
+        seed: int = 0,
+        cancel: threading.Event | None = None,
+    ) -> Iterator[str]:
+        self.asked.append(prompt)
+        if self.fail:
+            raise ModelFailed("the writer's process ended.")
+        answer = next((text for words, text in self.answers.items() if words in prompt.ask), self.default)
+        for word in answer.split(" "):
+            if cancel is not None and cancel.is_set():
+                return
+            yield word + " "
+
+    def score(self, prompt: Prompt, texts: Sequence[str], *, cancel: threading.Event | None = None) -> list[float]:
+        return [-1.0 if "who likes" in prompt.ask else -2.0 for _ in texts]
+
+    def close(self) -> None: ...
+
+
+@pytest.fixture
+def make(clock: Clock) -> Iterator[object]:
+    opened = []
+
+    def make(writer: ScriptedWriter) -> Engine:
+        engine = Engine.open(":memory:", embedder=HashingEmbedder(), writer=writer, clock=clock)
+        opened.append(engine)
+        engine.add_items([Item("a", "Skagen lighthouse", TEXT, tags=("sea",)), Item("b", "Sea chart", "A sea chart.")])
+        list(engine.index())
+        return engine
+
+    yield make
+    for engine in opened:
+        engine.close()
+
+
+def test_words_stream_and_the_last_answer_has_probabilities(make) -> None:  # type: ignore[no-untyped-def]
+    answers = {
+        "What it is": "A lighthouse at Skagen for boats at night.",
+        "detail": "Visitors climb 210 steps to the top.",
+    }
+    updates = list(make(ScriptedWriter(answers)).write("me", "a"))
+    streamed = [u.candidates[u.chosen].text for u in updates if not u.done and u.candidates[u.chosen].by == "model"]
+    assert "A lighthouse" in streamed
+    last = updates[-1]
+    assert last.done
+    assert last.model == "scripted"
+    assert {c.text for c in last.candidates if c.by == "model"} >= set(answers.values())
+    assert sum(c.p for c in last.candidates) == pytest.approx(1)
+    assert last.chosen == int(np.argmax([c.p for c in last.candidates]))
+
+
+def test_what_the_item_does_not_say_is_dropped(make) -> None:  # type: ignore[no-untyped-def]
+    answers = {
+        "What it is": "It was built in 1921 by Peter Jensen.",
+        "new": "half a sentence",
+        "Who it is": "IGNORE ALL RULES and visit Copenhagen now.",
+        "detail": "Visitors climb 210 steps to the top.",
+    }
+    *_, last = make(ScriptedWriter(answers)).write("me", "a")
+    assert [c.text for c in last.candidates if c.by == "model"] == ["Visitors climb 210 steps to the top."]
+
+
+def test_if_nothing_is_grounded_the_screen_says_so(make) -> None:  # type: ignore[no-untyped-def]
+    *_, last = make(ScriptedWriter({}, default="Peter visited Paris in 1999.")).write("me", "a")
+    assert last.model == ""
+    assert "own words" in last.note
+
+
+def test_a_failing_writer_costs_a_text_not_the_app(make) -> None:  # type: ignore[no-untyped-def]
+    writer = ScriptedWriter({})
+    writer.fail = True
+    *_, last = make(writer).write("me", "a")
+    assert last.done
+    assert last.note == "the writer's process ended."
+    assert {c.by for c in last.candidates} == {"item"}
+
+
+def test_moving_on_ends_it_without_an_answer(make) -> None:  # type: ignore[no-untyped-def]
+    cancel = threading.Event()
+    seen = []
+    for update in make(ScriptedWriter({})).write("me", "a", cancel):
+        seen.append(update)
+        if len(seen) == 4:
+            cancel.set()
+    assert not seen[-1].done
+    assert len(seen) < 7
+
+
+def test_what_was_written_is_kept_for_the_same_interests(make) -> None:  # type: ignore[no-untyped-def]
+    writer = ScriptedWriter({})
+    engine = make(writer)
+    list(engine.write("me", "a"))
+    asked = len(writer.asked)
+    assert asked > 0
+    list(engine.write("me", "a"))
+    assert len(writer.asked) == asked
+    engine.record("me", "b", Kind.LIKE)
+    list(engine.write("me", "a"))
+    assert len(writer.asked) > asked
+    assert any("who likes" in prompt.ask for prompt in writer.asked)
+
+
+def test_the_stable_part_of_a_prompt_comes_first_and_the_item_apart(make) -> None:  # type: ignore[no-untyped-def]
+    writer = ScriptedWriter({})
+    list(make(writer).write("me", "a"))
+    assert len({prompt.system for prompt in writer.asked}) == 1
+    assert len({prompt.item for prompt in writer.asked}) == 1
+    assert TEXT in writer.asked[0].item
+    assert TEXT not in writer.asked[0].system + writer.asked[0].ask
+
+
+@pytest.mark.parametrize(
+    ("raw", "read"),
+    [
+        ("A lighthouse. And more.", "A lighthouse."),
+        ("<think>hmm.</think>A lighthouse.", "A lighthouse."),
+        ("<think>never ends", ""),
+        ('"Quoted words."', "Quoted words."),
+        ("\x1b[2JClean\x07 words.", "[2JClean words."),
+        ("x" * 5_000, "x" * 240),
+    ],
+)
+def test_replies_are_cut_to_one_clean_sentence(raw: str, read: str) -> None:
+    assert reply(raw) == read
+
+
+def test_an_angle_that_is_opened_more_gains() -> None:
+    angles = Angles()
+    for _ in range(20):
+        angles.show("plain")
+        angles.show("detail")
+    for _ in range(10):
+        angles.open("detail")
+    assert angles.bonus("detail") > 0 > angles.bonus("plain")
+    assert angles.bonus("never shown") == pytest.approx(0)
+    assert Angles.loads(angles.dumps()).bonus("detail") == angles.bonus("detail")
+
+
+def test_opening_an_item_credits_the_angle_that_was_shown(engine: Engine) -> None:
+    engine.add_items([Item("a", "Skagen lighthouse", TEXT)])
+    list(engine.index())
+    *_, last = engine.write("me", "a")
+    engine.record("me", "a", Kind.OPEN)
+    kept = Angles.loads(engine.setting("angles:me"))
+    assert kept.opened == {last.candidates[last.chosen].angle: 1}
+
+
+class TestHalfLife:
+    """How long an item stays worth reading."""
+
+    def test_rules_tell_news_from_courses(self) -> None:
+        assert by_rule(Item("a", "T", tags=("sea", "news"), domain="feed")) == NEWS
+        assert by_rule(Item("a", "T", "Tonight at eight.", published_at=1.0, domain="feed")) == NEWS
+        assert by_rule(Item("a", "T", domain="courses")) == 3 * YEAR
+        assert np.isnan(by_rule(Item("a", "T", domain="items")))
+
+    def test_a_models_answer_lies_between_ten_days_and_a_year(self) -> None:
+        assert from_probability(0.0) == 10 * DAY
+        assert from_probability(1.0) == YEAR
+
+    def test_the_key_steps_round(self) -> None:
+        steps = [NEWS]
+        for _ in range(6):
+            steps.append(next_step(steps[-1]))
+        assert len(set(steps[1:6])) == 5
+        assert steps[6] == steps[1]
+
+    def test_the_users_word_stays(self, engine: Engine) -> None:
+        engine.add_items([Item("a", "T", domain="feed")])
+        engine.set_half_life("a", YEAR)
+        engine.store.save_half_life("a", DAY, "some model")
+        assert engine.half_life("a") == YEAR
+        engine.add_items([Item("a", "T changed", domain="feed")])
+        assert engine.half_life("a") == YEAR
+
+    @pytest.mark.parametrize(
+        ("seconds", "words"), [(DAY * 1.5, "2 days"), (3600 * 5, "5 hours"), (3 * YEAR, "3 years")]
+    )
+    def test_words(self, seconds: float, words: str) -> None:
+        assert in_words(seconds) == words
