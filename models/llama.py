@@ -6,7 +6,6 @@ a text without keeping the logits of the whole context.
 """
 
 import ctypes
-import logging
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,7 +21,17 @@ from llmrec.models.errors import ModelFailed, ModelRejected
 
 FloatArray = npt.NDArray[np.float32]
 
-logging.getLogger("llama-cpp-python").setLevel(logging.WARNING)
+_LOG_WARN, _LOG_ERROR = 3, 4
+
+
+@lib.llama_log_callback
+def _log(level: int, text: bytes, _: ctypes.c_void_p) -> None:
+    """Keep warnings and errors only; the binding's own callback mixes up the levels."""
+    if level in (_LOG_WARN, _LOG_ERROR):
+        os.write(2, text)
+
+
+lib.llama_log_set(_log, ctypes.c_void_p(0))
 
 _MAX_PIECE = 256
 _QUANTISED = {"q8_0": 7, "q4_k_m": 15, "q5_k_m": 17, "q6_k": 18, "f16": 1}
@@ -46,6 +55,8 @@ class Weights:
         params = lib.llama_model_default_params()
         if not lib.llama_supports_gpu_offload():
             params.n_gpu_layers = 0
+        overrides = _keep_marks()
+        params.kv_overrides = overrides
         model = lib.llama_model_load_from_file(path.encode(), params)
         if model is None:
             raise ModelRejected(f"llama.cpp does not accept {name}; the log says why. Get it again or choose another.")
@@ -113,6 +124,15 @@ class Weights:
             return formatter(messages=messages, enable_thinking=False).prompt
 
         return fill
+
+
+def _keep_marks() -> Any:
+    """Tell BERT's tokenizer to leave marks alone: `bert_words` has dropped the right ones, llama.cpp drops more."""
+    overrides = (lib.llama_model_kv_override * 2)()  # the second ends the list
+    overrides[0].tag = lib.LLAMA_KV_OVERRIDE_TYPE_BOOL
+    overrides[0].key = b"tokenizer.ggml.normalizer.strip_accents"
+    overrides[0].value.val_bool = False
+    return overrides
 
 
 class _Context:
