@@ -110,7 +110,7 @@ def read_tensors(folder: BertFolder) -> Iterator[tuple[str, npt.NDArray[np.float
     """
     from safetensors import SafetensorError, safe_open
 
-    file = _existing(folder.path, "model.safetensors")
+    file = existing_file(folder.path, "model.safetensors")
     try:
         with safe_open(file, framework="numpy") as weights:
             for name in sorted(weights.keys()):
@@ -210,12 +210,12 @@ def _json(path: Path, name: str, *, needed: bool = True, kind: type = dict) -> A
 def _text(path: Path, name: str) -> str:
     """Read a text file of the folder, of bounded size."""
     try:
-        return _existing(path, name).read_text("utf-8")
+        return existing_file(path, name).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as exc:
         raise ModelRejected(f"{name} could not be read ({exc}).") from exc
 
 
-def _existing(path: Path, name: str) -> Path:
+def existing_file(path: Path, name: str) -> Path:
     """Path of a file that must be there and not be too large."""
     file = path / name
     if not file.is_file():

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from llmrec.models.archive import model_folder
-from llmrec.models.bert_folder import BertFolder, read_folder, read_tensors
+from llmrec.models.bert_folder import BertFolder, existing_file, read_folder, read_tensors
 from llmrec.models.errors import ModelRejected
 from llmrec.models.hashes import sha256_of
 
@@ -81,7 +81,7 @@ def convert(
     """
     with model_folder(source) as path:
         folder = read_folder(path)
-        digest = sha256_of(path / "model.safetensors")
+        digest = sha256_of(existing_file(path, "model.safetensors"))
         if expect_sha256 and digest != expect_sha256.lower():
             raise ModelRejected(
                 f"model.safetensors has SHA-256 {digest[:12]}, not {expect_sha256[:12]}; get the file again."
