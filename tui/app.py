@@ -1,6 +1,7 @@
 """The Textual app: theme, screens, the order of commands, and what happens to errors; nothing of the list itself."""
 
 import asyncio
+import signal
 import time
 import traceback
 from collections.abc import Callable, Iterable
@@ -12,6 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import Screen
 from textual.theme import Theme
+from textual.timer import Timer
 
 from llmrec.engine import Engine, Item, Kind, LlmrecError
 from llmrec.tui.messages import Failed, Ranked
@@ -32,6 +34,7 @@ Command = Callable[[], Iterable[Message]]
 # Two columns from 100 cells; one line per row and no text under the list below 18 lines.
 _WIDTHS = [(0, "-narrow"), (60, "-middle"), (100, "-wide")]
 _HEIGHTS = [(0, "-short"), (18, "-tall")]
+_RESIZED = 0.1
 _LAST_SAVE = 1.0
 """Seconds that quitting waits for the last key press to be saved."""
 
@@ -96,6 +99,7 @@ class LlmrecApp(App[None]):
         self.time = TimeMachine()
         self._commands: asyncio.Queue[tuple[Command, EngineScreen]] = asyncio.Queue()
         self._last_complaint = ""
+        self._resized: Timer | None = None
 
     def get_default_screen(self) -> Screen[Any]:
         """The list."""
@@ -111,6 +115,27 @@ class LlmrecApp(App[None]):
             self.install_screen(getattr(self, name), name)
         self.theme_changed_signal.subscribe(self, self._keep_theme)
         self.run_worker(self._serve(), group="commands")
+        self._leave_on_signals()
+
+    def _leave_on_signals(self) -> None:
+        """A closed terminal and a polite kill end the app as `q` does, with the terminal as it was."""
+        if not self.is_headless:
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                loop.add_signal_handler(number, self.call_next, self.action_quit)
+
+    def on_resize(self) -> None:
+        """Repaint once a window has come to rest.
+
+        Textual ignores a size that it has already, but a window that shrank and grew back within a moment has lost
+        what stood on it.
+        """
+        if self._resized is not None:
+            self._resized.stop()
+        self._resized = self.set_timer(_RESIZED, self._repaint)
+
+    def _repaint(self) -> None:
+        self.screen.refresh(layout=True)
 
     # Commands: one after the other, in the order of the keys.
 

@@ -21,8 +21,12 @@ LONG = 60_000
 
 _EDGE = " \n"
 
-# Terminals disagree on the width of joined emoji, so the joins are left out and each sign counts alone.
-_JOINS = dict.fromkeys([0x200D, 0xFE0E, 0xFE0F, 0x20E3, *range(0x1F3FB, 0x1F400)])
+# Terminals disagree on the width of joined emoji and flags, so joins are left out and flags become letters: then each
+# sign counts alone, and columns stay where they are.
+_ALONE: dict[int, str | None] = {
+    **dict.fromkeys([0x200D, 0xFE0E, 0xFE0F, 0x20E3, *range(0x1F3FB, 0x1F400)]),
+    **{0x1F1E6 + place: chr(ord("A") + place) for place in range(26)},
+}
 
 
 def safe(text: str, *, multiline: bool = False, limit: int = 2_000) -> str:
@@ -32,7 +36,7 @@ def safe(text: str, *, multiline: bool = False, limit: int = 2_000) -> str:
         return text
     start = text[: len(text) - len(text.lstrip(_EDGE))]
     end = text[len(text.rstrip(_EDGE)) :]
-    return start + clean(core, multiline=multiline, limit=limit).translate(_JOINS) + end
+    return start + clean(core, multiline=multiline, limit=limit).translate(_ALONE) + end
 
 
 def laid_out(text: str) -> str:
@@ -46,7 +50,7 @@ def fit(text: str, width: int, *, pad: bool = True) -> str:
     """One line of exactly `width` cells (at most, without `pad`); what does not fit ends in an ellipsis."""
     if width <= 0:
         return ""
-    text = clean(text, limit=4 * width + 16).translate(_JOINS)
+    text = clean(text, limit=4 * width + 16).translate(_ALONE)
     if cell_len(text) > width:
         text = set_cell_size(text, width - 1).rstrip() + "…"
     return set_cell_size(text, width) if pad else text

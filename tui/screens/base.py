@@ -114,11 +114,11 @@ class ItemScreen(EngineScreen, inherit_bindings=False):
 
     # Text and reasons.
 
-    def look(self, *, wait: float = REST) -> None:
+    def look(self, *, wait: float | None = None) -> None:
         """Ask for text and reasons of the current item once the cursor rests; drop what was under way."""
         self.look_away()
         if self.here is not None:
-            self._rest = self.set_timer(wait, partial(self._look_at, self.here.id))
+            self._rest = self.set_timer(REST if wait is None else wait, partial(self._look_at, self.here.id))
 
     def look_away(self) -> None:
         """Stop the work for the item before."""

@@ -224,14 +224,19 @@ class ForYou(ItemScreen, inherit_bindings=False):
         self.ranking = message.batch
         self._list.say_nothing(self._why_empty())
         self._list.take_items(message.items)
-        undone = message.change.item if message.change and message.change.undone else None
-        self._list.show(message.batch, follow=undone, top=message.top)
+        self._list.show(message.batch, follow=self._followed(message.change), top=message.top)
         self._draw_header()
         if message.change is not None:
             self.ask(self._read_interests, group="interests")
         front = self.app.screen
         if front is not self and isinstance(front, EngineScreen):
             front.ranked(message)
+
+    def _followed(self, change: Change | None) -> ItemId | None:
+        """The item that keeps the cursor: what came back, else the current one; none where a row has just left."""
+        if change is not None and change.undone and change.item:
+            return change.item
+        return None if change is not None and change.kind in _LEAVES else self._list.current
 
     def _announce(self, message: Ranked) -> None:
         """Say what a key changed: a line above the keys, and a toast for what was done on purpose."""
@@ -347,7 +352,7 @@ class ForYou(ItemScreen, inherit_bindings=False):
         self._leave_prompt()
         if event.purpose == "steer" and event.words:
             if event.words in ("q", "quit"):
-                self.app.simulate_key("q")
+                self.app.call_next(self.desk.action_quit)
             else:
                 self.steer(event.words)
 

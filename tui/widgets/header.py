@@ -4,10 +4,13 @@ from collections.abc import Sequence
 
 from llmrec.engine import Batch
 from llmrec.tui.phrases import bar, share
+from llmrec.tui.text import fit
 from llmrec.tui.widgets.one_line import Bit, OneLine
 
 ALL = "all"
 _MOOD_CELLS = 8
+_NAME = 16
+"""Cells of a domain's name."""
 
 
 def title_bits(title: str) -> list[Bit]:
@@ -23,7 +26,7 @@ def domain_bits(domains: Sequence[str], chosen: str | None) -> list[Bit]:
     bits = []
     for place, name in enumerate(names):
         here = name == (chosen or ALL)
-        press = f"domain {place}"
+        press, name = f"domain {place}", fit(name, _NAME, pad=False)
         bits.append(Bit(f"[{name}] ", "chosen", press=press) if here else Bit(f"{name} ", "quiet", 4, press))
     return bits
 

@@ -59,23 +59,23 @@ class ItemList(RowList):
         """An item, if it is here."""
         return self._items.get(id)
 
-    def show(self, batch: Batch, *, follow: ItemId | None = None, top: bool = False) -> None:
+    def show(self, batch: Batch, *, follow: ItemId | None, top: bool = False) -> None:
         """Take a new order.
 
         Args:
             batch: the order, and how far each item moved.
-            follow: item to put the cursor on; the current one where None. An item that left hands the cursor to
-                the row that took its place.
+            follow: item that keeps the cursor, on the same line of the screen; None or an item that is not listed
+                leaves the cursor on its row.
             top: start at the first row instead.
         """
-        line, held = self.line_of_cursor, follow or self.current
+        line = self.line_of_cursor
         self._ids, self._moves = batch.ids, batch.moves
         self._explore, self._folded = batch.explore, batch.folded
         self.rows_changed()
         if top:
             self.place(0, on_line=0)
         else:
-            self.place(_row_of(self._ids, held, self.cursor), on_line=line)
+            self.place(_row_of(self._ids, follow, self.cursor), on_line=line)
         self.want_rows()
 
     def take_out(self, id: ItemId) -> None:

@@ -1,5 +1,6 @@
 """The one input line: filter, steering command, or the words of a new interest."""
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import on
@@ -40,21 +41,23 @@ class Prompt(Horizontal):
     }
     """
 
-    class Typed(Message):
+    @dataclass
+    class Said(Message):
+        """What was typed, and for which purpose."""
+
+        purpose: str
+        words: str
+
+    class Typed(Said):
         """The words so far."""
 
-        def __init__(self, purpose: str, words: str) -> None:
-            super().__init__()
-            self.purpose = purpose
-            self.words = words
-
-    class Entered(Typed):
+    class Entered(Said):
         """`enter`: the words are complete."""
 
-    class Left(Typed):
+    class Left(Said):
         """The arrow keys: keep the words, go to the list."""
 
-    class Closed(Typed):
+    class Closed(Said):
         """`esc`: forget the words."""
 
     def __init__(self, *, id: str | None = None) -> None:
@@ -89,7 +92,7 @@ class Prompt(Horizontal):
             self._line.value = words
         self._line.cursor_position = len(words)
         self.display = True
-        self._line.focus()
+        self.screen.set_focus(self._line)  # at once: `focus()` would wait, and the next key would miss the line
 
     def close(self) -> None:
         """Hide the line."""

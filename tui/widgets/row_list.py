@@ -78,8 +78,8 @@ class RowList(ScrollView, can_focus=True, inherit_bindings=False):
     row_height: reactive[int] = reactive(1, repaint=False)
     """Lines per row."""
 
-    class Moved(Message):
-        """The cursor stands on another row."""
+    class Said(Message):
+        """Something happened to a list."""
 
         def __init__(self, rows: "RowList") -> None:
             super().__init__()
@@ -90,10 +90,13 @@ class RowList(ScrollView, can_focus=True, inherit_bindings=False):
             """The list, for selectors."""
             return self.rows
 
-    class Chosen(Moved):
+    class Moved(Said):
+        """The cursor stands on another row, or the row holds something else."""
+
+    class Chosen(Said):
         """A row was clicked twice."""
 
-    class Sized(Moved):
+    class Sized(Said):
         """The list has another width or height."""
 
     def __init__(self, *, id: str | None = None) -> None:

@@ -1,0 +1,100 @@
+"""What really reaches the terminal: a pty, hostile texts in every field, signals, and a clean end."""
+
+import os
+import re
+import signal
+import sys
+import termios
+from pathlib import Path
+
+import pytest
+
+from tests.tui.play import ATTACKS
+from tests.tui.terminal import Terminal, sequences
+
+PLAY = [sys.executable, str(Path(__file__).with_name("play.py"))]
+TOUR = [
+    *("j", "j", "l", "d", "x", "s", "u", "u", "c", "y", "\t", "\t", "w", "\x1b", "\r", "G", "l", "w", "\x1b", "\x1b"),
+    *("i", "j", "+", "z", "1", "X", "u", "\x1b", "t", "h", "h", "\r", "y", "u", "\x1b"),
+    *("/", "MARK", "\r", "\x1b", ":", "more x\r", "?", "like", "\x1b", "\x10", "\x1b"),
+]
+SCROLL = ["\x04"] * 14
+ESCAPE = 0.15
+"""Seconds after `esc`, so that it is not taken for the start of another key."""
+COPY = "\x1b]N;c;"
+"""What the explicit copy sends, the only way to the clipboard."""
+
+
+def played(kind: str, size: tuple[int, int] = (160, 45)) -> Terminal:
+    """The app after a tour through every screen, with `q` pressed at its end."""
+    with Terminal([*PLAY, kind], size) as terminal:
+        terminal.wait_for("help")
+        terminal.wait_for("mood")
+        for key in [*TOUR, *SCROLL]:
+            terminal.press(key, ESCAPE if key == "\x1b" else 0.03)
+        terminal.press("q")
+        assert terminal.wait_for_end() == 0, terminal.text
+        return terminal
+
+
+def test_hostile_texts_send_no_sequence_that_benign_texts_do_not_send() -> None:
+    benign, hostile = played("benign"), played("hostile")
+    allowed = {shape for shape in sequences(benign.raw) if not shape.startswith(COPY)}
+    sent = {shape for shape in sequences(hostile.raw) if not shape.startswith(COPY)}
+    assert len(allowed) >= 8
+    assert len(set(re.findall(rb"MARK\d+", hostile.raw))) > 200  # the attacks were really drawn
+    assert sent <= allowed
+    for attack in (text.encode("utf-8", "surrogatepass") for text in ATTACKS if not text.isprintable()):
+        assert hostile.raw.count(attack) <= benign.raw.count(attack), attack
+    decoded = hostile.raw.decode()
+    assert not set(decoded) & set(map(chr, [*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200B, 0xFEFF, 0xAD]))
+    assert hostile.screen.title == benign.screen.title
+
+
+def test_hostile_texts_do_not_move_the_border() -> None:
+    """Rows of any characters end where they should: the line between list and pane is straight."""
+    with Terminal([*PLAY, "hostile"], (110, 30)) as terminal:
+        terminal.wait_for("mood")
+        for _ in range(6):
+            terminal.press("\x04", 0.2)
+            body = terminal.screen.display[2:27]
+            column = max(range(110), key=lambda x: sum(x < len(row) and row[x] == "│" for row in body))
+            assert sum(terminal.screen.buffer[y + 2][column].data == "│" for y in range(25)) == 25, terminal.text
+        terminal.press("q")
+
+
+@pytest.mark.parametrize("end", ["q", signal.SIGTERM, signal.SIGHUP])
+def test_the_terminal_is_as_it_was_whatever_ends_the_app(end: str | signal.Signals) -> None:
+    with Terminal([*PLAY, "benign"], (80, 24)) as terminal:
+        terminal.wait_for("mood")
+        if isinstance(end, str):
+            terminal.press(end)
+        else:
+            os.kill(terminal.process.pid, end)
+        terminal.wait_for_end()
+        tail = terminal.raw[-400:]
+        for sequence in (b"\x1b[?1049l", b"\x1b[?25h", b"\x1b[?1000l", b"\x1b[?2004l"):
+            assert sequence in tail
+        assert termios.tcgetattr(terminal._slave) == terminal.settings
+
+
+def test_a_hanging_writer_neither_blocks_keys_nor_the_end() -> None:
+    with Terminal([*PLAY, "hanging"], (100, 30)) as terminal:
+        terminal.wait_for("opening")
+        terminal.press("j")
+        terminal.press("l")
+        terminal.wait_for("+ liked", 2.0)
+        terminal.press("q")
+        assert terminal.wait_for_end(3.0) == 0
+
+
+def test_a_storm_of_resizes_ends_in_the_right_picture() -> None:
+    with Terminal([*PLAY, "benign"], (80, 24)) as still, Terminal([*PLAY, "benign"], (80, 24)) as terminal:
+        still.wait_for("fake-writer")
+        still.read(0.5)
+        terminal.wait_for("fake-writer")
+        for step in range(100):
+            terminal.resize(1 + (step * 37) % 120, 1 + (step * 13) % 40)
+        terminal.resize(80, 24)
+        terminal.read(0.5)
+        assert terminal.screen.display == still.screen.display
