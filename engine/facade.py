@@ -9,8 +9,7 @@ from threading import RLock
 
 import numpy as np
 
-from llmrec.engine import explain, importers, searching, steering
-from llmrec.engine.angles import Angles
+from llmrec.engine import explain, half_life, importers, prompts, searching, steering
 from llmrec.engine.embedding import Vectors
 from llmrec.engine.errors import LlmrecError, ModelNotFound, UnknownItem
 from llmrec.engine.interests import ACTIONS
@@ -20,6 +19,7 @@ from llmrec.engine.live import Live
 from llmrec.engine.log import LogEntry, active, named, redoable
 from llmrec.engine.paths import Paths, find_paths
 from llmrec.engine.policies import DEFAULT_POLICY
+from llmrec.engine.readers import Readers
 from llmrec.engine.records import (
     Batch,
     Change,
@@ -37,12 +37,14 @@ from llmrec.engine.records import (
     Written,
 )
 from llmrec.engine.store import Store
-from llmrec.engine.writing import Desk, Reader
+from llmrec.engine.writing import Desk
 from llmrec.models import Embedder, FloatArray, Writer
 from llmrec.models.host import Host
 
 Clock = Callable[[], float]
 _EVERYTHING = View()
+_CANDIDATES = 4
+"""Candidate texts per item and author."""
 
 
 class Engine:
@@ -72,8 +74,7 @@ class Engine:
         self._policy = policy
         self._lists = Lists(store, self._live)
         self._desk = Desk(store, writer, self._vectors.texts)
-        self._read_angles: dict[str, Angles] = {}
-        self._shown: dict[tuple[str, ItemId], str] = {}
+        self._readers = Readers(store, self._live)
 
     @classmethod
     def open(
@@ -277,7 +278,7 @@ class Engine:
             event = Event(user, item, Kind(kind), min(at if at is not None else now, now), value)
             entry = LogEntry(self._store.append(event), event.kind, item, event.at, value)
             cluster = self._live.learn(user, entry, now)
-            self._learn_angle(user, item, event.kind)
+            self._readers.acted(user, item, event.kind)
             change = Change(event.kind, item, self.item(item).title)
             if cluster is not None:
                 gained = interests.shares(now)[cluster.leader] - before.get(cluster.leader, 0.0)
@@ -482,7 +483,9 @@ class Engine:
 
     # -- texts ---------------------------------------------------------------------------------------------------
 
-    def write(self, user: str, item: ItemId, cancel: Cancel | None = None, *, k: int = 4) -> Iterator[Written]:
+    def write(
+        self, user: str, item: ItemId, cancel: Cancel | None = None, *, k: int = _CANDIDATES
+    ) -> Iterator[Written]:
         """The candidate texts of an item for a user: at once with what is at hand, then with probabilities.
 
         Args:
@@ -494,35 +497,48 @@ class Engine:
         Raises:
             UnknownItem: no item has this id.
         """
-        found = self.item(item)
         written = None
-        for written in self._desk.write(found, self._vector_of(item), self._reader(user), cancel, k):
+        for written in self._written(user, item, cancel, k):
             yield written
         if written is not None and written.done:
-            self._shown[user, item] = written.candidates[written.chosen].angle
-            self._angles(user).show(self._shown[user, item])
+            with self._lock:
+                self._readers.showed(user, written)
 
-    def _reader(self, user: str) -> Reader:
-        """For whom a text is chosen: the interest vector, the words of the two strongest interests, the angles."""
+    def prewrite(self, user: str, ids: Sequence[ItemId], cancel: Cancel | None = None) -> Iterator[Progress]:
+        """Make the texts of some items ahead of time, in their order, so that they are there when looked at."""
+        for done, item in enumerate(ids):
+            yield Progress(done, len(ids), "texts")
+            if cancel is not None and cancel.is_set():
+                return
+            for _ in self._written(user, item, cancel, _CANDIDATES):
+                pass
+        yield Progress(len(ids), len(ids), "texts")
+
+    def _written(self, user: str, item: ItemId, cancel: Cancel | None, k: int) -> Iterator[Written]:
+        found, vector = self.item(item), self._vector_of(item)
         with self._lock:
-            now = self._clock()
-            person = self._live.person(user, now)
-            shares = person.interests.shares(now)
-            strongest = [leader for leader, share in sorted(shares.items(), key=lambda s: -s[1])[:2] if share > 0]
-            words = tuple(self._live.words_of(person, leader)[0] for leader in strongest)
-            return Reader(self.interest_vector(user), tuple(dict.fromkeys(words)), self._angles(user))
+            reader = self._readers.reader(user, self._clock())
+        return self._desk.write(found, vector, reader, cancel, k)
 
-    def _angles(self, user: str) -> Angles:
-        if user not in self._read_angles:
-            self._read_angles[user] = Angles.loads(self._store.setting(f"angles:{user}"))
-        return self._read_angles[user]
+    def judge(self, cancel: Cancel | None = None) -> Iterator[Progress]:
+        """Let the writer say of each item whether it will still be useful in a year; nothing without a writer.
 
-    def _learn_angle(self, user: str, item: ItemId, kind: Kind) -> None:
-        """An item opened, liked or saved speaks for the angle of the text that stood beside it."""
-        angle = self._shown.pop((user, item), None)
-        if angle is not None and kind in (Kind.OPEN, Kind.LIKE, Kind.SAVE, Kind.PURCHASE):
-            self._angles(user).open(angle)
-            self._store.set_setting(f"angles:{user}", self._angles(user).dumps())
+        Raises:
+            ModelError: the writer failed.
+        """
+        if self._writer is None:
+            return
+        said = self._store.half_lives()
+        wanted = [item for item in self._store.all_items() if item.id not in said]
+        for done, item in enumerate(wanted):
+            yield Progress(done, len(wanted), "half-lives")
+            if cancel is not None and cancel.is_set():
+                return
+            yes, no = self._writer.score(prompts.still_useful(item), [" yes", " no"], cancel=cancel)
+            seconds = half_life.from_probability(half_life.probability(yes, no))
+            self._store.save_half_life(item.id, seconds, self._writer.model_id)
+        if wanted:
+            self._forget()
 
     def _vector_of(self, item: ItemId) -> FloatArray:
         """Unit vector (d,) of an item; zeros where it has none yet."""

@@ -69,12 +69,12 @@ class Person:
         """Learn one new entry; returns the interest it feeds, if any.
 
         Raises:
-            LateEvent: the entry lies before the newest one, so the log must be replayed.
+            LateEvent: the entry does not lie after the newest one, so the log must be replayed.
         """
         event = self._interaction(entry, now)
         if event is None:
             return None
-        if event.at < self._latest:
+        if event.at <= self._latest:  # of the same moment too, because a moment is learnt as one step
             raise LateEvent
         cluster = self._feed(entry, event)
         self._learn([(entry, self._corrected(event, cluster, now))])
@@ -144,4 +144,4 @@ class Person:
 
 
 class LateEvent(Exception):
-    """An event older than the newest learnt one: the log must be replayed in the order of time."""
+    """An event not newer than the newest learnt one: the log must be replayed in the order of time."""
