@@ -233,7 +233,7 @@ class LlmrecApp(App[None]):
         yield SystemCommand("Screenshot", "Save the screen as a picture", self._save_picture)
 
     def _save_picture(self) -> None:
-        self.deliver_save_picture()
+        self.deliver_screenshot()
 
     async def action_quit(self) -> None:
         """Leave once the last key press is saved."""

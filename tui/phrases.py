@@ -72,6 +72,11 @@ def ago(seconds: float) -> str:
     return f"{count(int(seconds / MINUTE), 'minute')} ago"
 
 
+def lately(seconds: float) -> str:
+    """How long ago, short: "just now", "2 h ago"."""
+    return "just now" if seconds < MINUTE else f"{span(seconds)} ago"
+
+
 def signed(amount: float, places: int = 2) -> str:
     """An amount with its sign: "+.41", "−.04", "+1.20"."""
     size = f"{abs(amount):.{places}f}"
@@ -145,8 +150,8 @@ def changed(change: Change, *, brief: bool = False) -> str:
     if brief:
         return head
     effects = []
-    if change.interest and change.amount:
-        effects.append(f"{change.interest} {signed(change.amount)}")
+    if change.interest and change.item:
+        effects.append(f"{change.interest} {signed(change.amount)}" if abs(change.amount) >= 0.005 else change.interest)
     if change.moved_up:
         effects.append(f"{count(change.moved_up, 'item')} moved up")
     return f"{head}: {', '.join(effects)}" if effects else head
@@ -156,7 +161,7 @@ def because(reason: Reason, titles: dict[str, str], now: float, room: int = 60) 
     """A reason in words, within about `room` characters: `liked "Tide tables" 3 d ago`, or the part's own name."""
     if reason.item is None or reason.kind is None:
         return reason.part
-    past = f" {span(max(0.0, now - reason.at))} ago" if reason.at is not None else ""
+    past = f" {lately(now - reason.at)}" if reason.at is not None else ""
     limit = max(10, room - len(DONE[reason.kind]) - len(past) - 3)
     return f"{DONE[reason.kind]} {quoted(titles.get(reason.item, reason.item), limit)}{past}"
 

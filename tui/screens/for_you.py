@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.message import Message
 
-from llmrec.engine import Batch, Change, Item, ItemId, Kind, View
+from llmrec.engine import Batch, Change, Interest, Item, ItemId, Kind, View
 from llmrec.tui import actions
 from llmrec.tui.messages import (
     Explained,
@@ -54,6 +54,7 @@ class ForYou(ItemScreen, inherit_bindings=False):
         super().__init__()
         self.view = View()
         self.ranking: Batch | None = None
+        self.interests: tuple[Interest, ...] = ()
         self._domains: tuple[str, ...] = ()
 
     def compose(self) -> ComposeResult:
@@ -272,7 +273,8 @@ class ForYou(ItemScreen, inherit_bindings=False):
 
     def on_interests_read(self, message: InterestsRead) -> None:
         """The interest model changed."""
-        self._detail.interests = tuple(message.interests)
+        self.interests = tuple(message.interests)
+        self._detail.interests = self.interests
         self.desk.interests.take(message)
 
     def on_status_read(self, message: StatusRead) -> None:

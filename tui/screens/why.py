@@ -17,7 +17,7 @@ from llmrec.tui.text import Words
 from llmrec.tui.widgets.footer import KeyLine
 from llmrec.tui.widgets.why_lines import why_lines
 
-_REASONS = 30
+_PIECES, _EVENTS = 12, 3
 
 
 class WhyScreen(EngineModal, inherit_bindings=False):
@@ -75,4 +75,6 @@ class WhyScreen(EngineModal, inherit_bindings=False):
         self.query_one("#sum", Words).say((facts, "dim"))
         lines = self.query_one("#lines", Words)
         width = lines.content_size.width or 40
-        lines.say(*why_lines(why, self._found.titles, self.desk.clock(), width=width, most=_REASONS), limit=20_000)
+        interests, now = self.desk.for_you.interests, self.desk.clock()
+        parts = why_lines(why, self._found.titles, interests, now, width=width, most=_PIECES, events=_EVENTS)
+        lines.say(*parts)

@@ -56,15 +56,15 @@ class Detail(Vertical):
             words.say(("why", "dim"), "  " if self.item else "")
             return
         width = words.content_size.width or 40
-        lines = why_lines(found.why, found.titles, self._clock(), width=width, most=_REASONS)
+        lines = why_lines(found.why, found.titles, self.interests, self._clock(), width=width, most=_REASONS)
         words.say(("why\n", "dim"), *lines)
 
     def watch_interests(self, interests: tuple[Interest, ...]) -> None:
-        """Draw the interests."""
+        """Draw the interests, and the reasons that are put together by them."""
+        self.watch_why(self.why)
         words = self.query_one("#interests", Words)
         words.say(*interest_lines(interests, width=words.content_size.width or 40, most=_INTERESTS))
 
     def on_resize(self) -> None:
         """Bars and columns take the new width."""
-        self.watch_why(self.why)
         self.watch_interests(self.interests)

@@ -2,55 +2,74 @@
 
 from collections.abc import Sequence
 
-from llmrec.engine import Reason, Why
-from llmrec.tui.phrases import bar, because, count, merged, places_for, signed
+from llmrec.engine import Interest, Why
+from llmrec.tui.evidence import Evidence, gathered
+from llmrec.tui.phrases import bar, because, count, places_for, signed
 from llmrec.tui.text import Part, fit
 
 _CELLS = 7
+_AMOUNT = 7
 
 
-def why_lines(why: Why, titles: dict[str, str], now: float, *, width: int, most: int) -> list[Part]:
-    """Parts that draw the reasons of a rank.
+def why_lines(
+    why: Why,
+    titles: dict[str, str],
+    interests: Sequence[Interest],
+    now: float,
+    *,
+    width: int,
+    most: int,
+    events: int = 0,
+) -> list[Part]:
+    """Parts that draw the evidence for a rank.
 
     Args:
         why: reasons whose amounts sum to the score.
         titles: titles of past items.
+        interests: what the reasons are put together by.
         now: Unix seconds.
         width: cells of a line.
-        most: lines of reasons; what remains is summed up in one more.
+        most: pieces of evidence; what remains is summed up in one more line.
+        events: past events named under each piece.
     """
-    reasons = merged(why.reasons)
-    shown, rest = reasons[:most], reasons[most:]
+    evidence = gathered(why.reasons, interests, now)
+    if not evidence:
+        return [("nothing is known yet: the order is that of the catalogue\n", "dim")]
+    top = max(abs(piece.amount) for piece in evidence)
+    places = places_for(top)
     parts: list[Part] = []
-    top = max((abs(reason.amount) for reason in shown), default=0.0) or 1.0
-    for reason in shown:
-        parts += _reason(reason, because(reason, titles, now, _room(width)), top, width)
-    if rest:
-        parts += _rest(rest, top, width)
-    if not shown:
-        parts.append(("nothing is known yet: the order is that of the catalogue\n", "dim"))
-    parts += _without(why, titles, now, width)
+    for piece in evidence[:most]:
+        look = "$text-success" if piece.amount >= 0 else "$text-error"
+        parts.append((bar(abs(piece.amount) / top, _CELLS).ljust(_CELLS + 1), look))
+        parts += _line(piece.words, piece.amount, places, width, "", look)
+        parts += _events(piece, titles, now, events, places, width)
+    if rest := evidence[most:]:
+        parts.append(" " * (_CELLS + 1))
+        parts += _line(
+            count(len(rest), "smaller part"), sum(piece.amount for piece in rest), places, width, "dim", "dim"
+        )
+    return [*parts, *_without(why, titles, now, width)]
+
+
+def _events(piece: Evidence, titles: dict[str, str], now: float, most: int, places: int, width: int) -> list[Part]:
+    parts: list[Part] = []
+    for reason in piece.events[:most]:
+        words = because(reason, titles, now, _room(width) - 2)
+        parts += [" " * (_CELLS + 1), *_line(f"· {words}", reason.amount, places, width, "dim", "dim")]
+    if most and len(piece.events) > most:
+        rest = piece.events[most:]
+        amount = sum(reason.amount for reason in rest)
+        parts += [" " * (_CELLS + 1), *_line(f"· {len(rest)} more", amount, places, width, "dim", "dim")]
     return parts
 
 
 def _room(width: int) -> int:
-    """Cells for the words of a reason, between its bar and its amount."""
-    return max(4, width - _CELLS - 9)
+    """Cells for the words of a line, between its bar and its amount."""
+    return max(4, width - _CELLS - 1 - _AMOUNT)
 
 
-def _reason(reason: Reason, words: str, top: float, width: int) -> list[Part]:
-    look = "$text-success" if reason.amount >= 0 else "$text-error"
-    return [
-        (bar(abs(reason.amount) / top, _CELLS).ljust(_CELLS + 1), look),
-        fit(words, _room(width)) + " ",
-        (f"{signed(reason.amount, places_for(top)):>6}\n", look),
-    ]
-
-
-def _rest(rest: Sequence[Reason], top: float, width: int) -> list[Part]:
-    amount = signed(sum(reason.amount for reason in rest), places_for(top))
-    words = fit(count(len(rest), "smaller part"), _room(width))
-    return [" " * (_CELLS + 1), (words + " ", "dim"), (f"{amount:>6}\n", "dim")]
+def _line(words: str, amount: float, places: int, width: int, look: str, amount_look: str) -> list[Part]:
+    return [(fit(words, _room(width)), look), (f"{signed(amount, places):>{_AMOUNT}}\n", amount_look)]
 
 
 def _without(why: Why, titles: dict[str, str], now: float, width: int) -> Sequence[Part]:
