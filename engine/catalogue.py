@@ -9,12 +9,13 @@ from functools import cached_property
 import numpy as np
 
 from llmrec.engine.records import IntArray, Interaction
-from llmrec.engine.vectors import DoubleArray, Moments, Whitening, unit
+from llmrec.engine.spaces import JointRows, JointSpace
+from llmrec.engine.vectors import DoubleArray, Whitening, unit
 from llmrec.engine.words import WordIndex
 from llmrec.models import FloatArray
 
 _REFIT = 1.25
-"""The whitening is fitted again when the catalogue has grown by this factor."""
+"""Whitening, words and spaces are fitted again when the catalogue has grown by this factor."""
 
 
 class Catalogue:
@@ -45,7 +46,7 @@ class Catalogue:
         self.texts: list[str] = list(texts) if texts else [""] * n
         self.half_lives = np.full(n, np.nan) if half_lives is None else np.asarray(half_lives, np.float64)
         self.version = 0
-        self._moments: Moments | None = None
+        self._fitted = 0
 
     def __len__(self) -> int:
         return len(self.vectors)
@@ -70,32 +71,33 @@ class Catalogue:
         self.sources = np.concatenate([self.sources, more.sources])
         self.half_lives = np.concatenate([self.half_lives, more.half_lives])
         self.texts = self.texts + more.texts
-        self._forget(more.vectors)
+        words, joint = self.__dict__.get("words"), self.__dict__.get("joint")
+        self._forget(refit=len(self) > _REFIT * self._fitted)
+        if words is not None and self._fitted:
+            self.__dict__["words"] = words.extended(more.texts)
+            if joint is not None:
+                self.__dict__["joint"] = joint.extended(self.vectors, self.words)
 
     def replace(self, rows: IntArray, vectors: FloatArray) -> None:
         """Put vectors in the place of others, as when an item's vector becomes known. (k,), (k, d)."""
         self.vectors = self.vectors.copy()
         self.vectors[rows] = unit(vectors)
-        self._moments = None
-        self._forget(self.vectors[:0])
+        self._forget(refit=True)
 
-    def _forget(self, added: FloatArray) -> None:
-        """Drop what was computed for fewer rows."""
-        for name in ("whitened", "white_norms", "words"):
-            self.__dict__.pop(name, None)
-        fitted = self.__dict__.get("_fitted_on", 0)
-        if self._moments is not None:
-            self._moments = self._moments + Moments.of(added)
-        if self._moments is None or self._moments.count > _REFIT * fitted:
-            self.__dict__.pop("whitening", None)
+    def _forget(self, *, refit: bool) -> None:
+        """Drop what was computed for other rows; `refit` also drops the maps fitted to them."""
         self.version += 1
+        stale = ("whitened", "words", "joint") + (("whitening",) if refit else ())
+        for name in stale:
+            self.__dict__.pop(name, None)
+        if refit:
+            self._fitted = 0
 
     @cached_property
     def whitening(self) -> Whitening:
         """The map under which the catalogue is a round cloud."""
-        self._moments = self._moments or Moments.of(self.vectors)
-        self._fitted_on = self._moments.count
-        return Whitening.fit(self._moments)
+        self._fitted = self._fitted or len(self)
+        return Whitening.fit(self.vectors)
 
     @cached_property
     def whitened(self) -> FloatArray:
@@ -103,20 +105,15 @@ class Catalogue:
         return self.whitening.apply(self.vectors)
 
     @cached_property
-    def white_norms(self) -> FloatArray:
-        """Length of A (x - mean) for each row, (n,); infinite where the vector is unknown."""
-        norms = np.empty(len(self), np.float32)
-        for start in range(0, len(self), 8192):
-            block = self.vectors[start : start + 8192]
-            norms[start : start + 8192] = np.linalg.norm(
-                (block - self.whitening.mean) @ self.whitening.root, axis=1
-            )
-        return np.where(np.any(self.vectors != 0, axis=1) & (norms > 0), norms, np.float32(np.inf))
-
-    @cached_property
     def words(self) -> WordIndex:
         """The items as tf-idf rows."""
+        self._fitted = self._fitted or len(self)
         return WordIndex(self.texts)
+
+    @cached_property
+    def joint(self) -> JointRows:
+        """The items in one space of meaning and words."""
+        return JointRows(JointSpace.fit(self.vectors, self.words)).extended(self.vectors, self.words)
 
     def vector(self, event: Interaction) -> FloatArray:
         """Unit vector of what an event is about, (d,)."""
@@ -125,19 +122,3 @@ class Catalogue:
     def similarity(self, vector: FloatArray) -> FloatArray:
         """Cosine of all items to a unit vector, (n,)."""
         return self.vectors @ vector  # (n, d) @ (d,) -> (n,)
-
-    def similarities(self, vector: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Cosines of all items to a unit vector, plain and whitened, in one pass over the matrix; (n,), (n,).
-
-        With z = unit(A (x - m)), z_i . z = ((x_i - m) . A A (x - m)) / (|A (x_i - m)| |A (x - m)|), so one
-        product with two columns replaces a second matrix.
-        """
-        white = self.whitening
-        centred = vector - white.mean
-        probe = white.metric @ centred  # (d, d) @ (d,) -> (d,)
-        length = float(np.sqrt(max(float(centred @ probe), 0.0)))
-        if not length or not vector.any():
-            return self.similarity(vector), np.zeros(len(self), np.float32)
-        probe /= length
-        both = self.vectors @ np.stack([vector, probe], axis=1)  # (n, d) @ (d, 2) -> (n, 2)
-        return both[:, 0], (both[:, 1] - float(white.mean @ probe)) / self.white_norms

@@ -32,26 +32,6 @@ def top_k(scores: FloatArray, k: int) -> RowArray:
 
 
 @dataclass(frozen=True, slots=True)
-class Moments:
-    """Count, sum and sum of outer products of vectors; those of new rows are simply added."""
-
-    count: int
-    total: DoubleArray
-    """(d,)"""
-    outer: DoubleArray
-    """(d, d)"""
-
-    @classmethod
-    def of(cls, vectors: FloatArray) -> "Moments":
-        """Moments of n vectors, (n, d); rows of zeros are unknown items and do not count."""
-        known = vectors[np.any(vectors != 0, axis=1)]
-        return cls(len(known), known.sum(axis=0, dtype=np.float64), (known.T @ known).astype(np.float64))
-
-    def __add__(self, other: "Moments") -> "Moments":
-        return Moments(self.count + other.count, self.total + other.total, self.outer + other.outer)
-
-
-@dataclass(frozen=True, slots=True)
 class Whitening:
     """The map x -> unit(A (x - mean)) under which the catalogue is a round cloud.
 
@@ -65,21 +45,20 @@ class Whitening:
     """(d,)"""
     root: FloatArray
     """A, (d, d), symmetric."""
-    metric: FloatArray
-    """A A, (d, d)."""
 
     @classmethod
-    def fit(cls, moments: Moments) -> "Whitening":
-        """Whitening of a catalogue with these moments."""
-        d, n = len(moments.total), max(moments.count, 1)
-        mean = moments.total / n
-        covariance = moments.outer / n - np.outer(mean, mean)
+    def fit(cls, vectors: FloatArray) -> "Whitening":
+        """Whitening of n unit rows (n, d); rows of zeros are unknown items and do not count."""
+        known = vectors[np.any(vectors != 0, axis=1)]
+        n, d = max(len(known), 1), vectors.shape[1]
+        mean = known.sum(axis=0, dtype=np.float64) / n
+        covariance = (known.T @ known).astype(np.float64) / n - np.outer(mean, mean)
         spread = max(float(np.trace(covariance)) / d, 1e-12)
         shrink = d / (n + d)
         values, basis = np.linalg.eigh((1 - shrink) * covariance + shrink * spread * np.eye(d))
         scale = 1 / np.sqrt(np.maximum(values, 1e-9 * spread))
         root = (basis * scale) @ basis.T
-        return cls(mean.astype(np.float32), root.astype(np.float32), (root @ root).astype(np.float32))
+        return cls(mean.astype(np.float32), root.astype(np.float32))
 
     def apply(self, vectors: FloatArray) -> FloatArray:
         """Whitened unit rows; a row of zeros stays zero. (..., d) -> (..., d)."""

@@ -22,6 +22,8 @@ _COMMON = 0.5
 """A word in more than this share of the items says nothing."""
 _RARE = 2
 """A word must occur in so many items to join two of them."""
+_ENTRIES = 20_000
+"""Sparse entries multiplied at once, so that the work stays in the processor's cache."""
 
 
 class WordIndex:
@@ -33,34 +35,48 @@ class WordIndex:
     def __init__(self, texts: Sequence[str]) -> None:
         """Read n texts; costs one pass over them."""
         self.n = len(texts)
-        self.vocabulary: dict[str, int] = {}
-        rows, terms, counts = self._count(texts)
-        self._build(rows, terms, counts)
+        vocabulary: dict[str, int] = {}
+        rows, terms, counts = _count(texts, vocabulary, grow=True)
+        df = np.bincount(terms, minlength=len(vocabulary))
+        known = np.flatnonzero((df >= _RARE) & (df <= max(_RARE, _COMMON * self.n)))
+        new_ids = np.full(len(vocabulary), -1)
+        new_ids[known] = np.arange(len(known))
+        self.vocabulary = {word: int(new_ids[old]) for word, old in vocabulary.items() if new_ids[old] >= 0}
+        self._idf = np.log(max(self.n, 1) / df[known])
+        keep = new_ids[terms] >= 0
+        self._build(rows[keep], new_ids[terms[keep]], self._weigh(rows[keep], new_ids[terms[keep]], counts[keep]))
 
-    def _count(self, texts: Iterable[str]) -> tuple[IndexArray, IndexArray, IndexArray]:
-        """Triples (row, term, count), ordered by row."""
-        rows: list[int] = []
-        terms: list[int] = []
-        counts: list[int] = []
-        for row, text in enumerate(texts):
-            for word, count in Counter(_WORD.findall(text.lower())[:_MAX_WORDS]).items():
-                rows.append(row)
-                terms.append(self.vocabulary.setdefault(word, len(self.vocabulary)))
-                counts.append(count)
-        return np.array(rows, np.int64), np.array(terms, np.int64), np.array(counts, np.int64)
+    def extended(self, texts: Sequence[str]) -> "WordIndex":
+        """The same words and weights over more items; words not seen at first stay unknown."""
+        twin = object.__new__(WordIndex)
+        twin.vocabulary, twin._idf, twin.n = self.vocabulary, self._idf, self.n + len(texts)
+        rows, terms, counts = _count(texts, self.vocabulary, grow=False)
+        starts, old_terms, old_data = self._by_row
+        old_rows = np.repeat(np.arange(self.n), np.diff(starts))
+        data = np.concatenate([old_data, twin._weigh(rows, terms, counts)])
+        twin._build(np.concatenate([old_rows, rows + self.n]), np.concatenate([old_terms, terms]), data)
+        return twin
 
-    def _build(self, rows: IndexArray, terms: IndexArray, counts: IndexArray) -> None:
-        size = len(self.vocabulary)
-        df = np.bincount(terms, minlength=size)
-        keep = (df[terms] >= _RARE) & (df[terms] <= max(_RARE, _COMMON * self.n))
-        rows, terms, counts = rows[keep], terms[keep], counts[keep]
-        idf = np.log(max(self.n, 1) / np.maximum(df, 1))
-        data = (1.0 + np.log(counts)) * idf[terms]
-        norms = np.sqrt(np.bincount(rows, weights=data**2, minlength=self.n))
-        data = (data / np.maximum(norms[rows], 1e-12)).astype(np.float32)
+    def taken(self, rows: IndexArray) -> "WordIndex":
+        """The given items alone, with the weights they have among all."""
+        twin = object.__new__(WordIndex)
+        twin.vocabulary, twin._idf, twin.n = self.vocabulary, self._idf, len(rows)
+        starts, terms, data = self._by_row
+        counts = starts[rows + 1] - starts[rows]
+        entries = np.repeat(starts[rows] - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
+        twin._build(np.repeat(np.arange(len(rows)), counts), terms[entries], data[entries])
+        return twin
+
+    def _weigh(self, rows: IndexArray, terms: IndexArray, counts: IndexArray) -> FloatArray:
+        """Entries of tf-idf rows, each row scaled to length 1."""
+        data = (1.0 + np.log(counts)) * self._idf[terms]
+        norms = np.sqrt(np.bincount(rows, weights=data**2))
+        return np.asarray(data / np.maximum(norms[rows], 1e-12), np.float32)
+
+    def _build(self, rows: IndexArray, terms: IndexArray, data: FloatArray) -> None:
         self._by_row = (_starts(rows, self.n), terms, data)
         order = np.argsort(terms, kind="stable")
-        self._by_term = (_starts(terms[order], size), rows[order], data[order])
+        self._by_term = (_starts(terms[order], len(self.vocabulary)), rows[order], data[order])
 
     def row(self, row: int) -> tuple[IndexArray, FloatArray]:
         """Terms and weights of one item."""
@@ -82,6 +98,24 @@ class WordIndex:
         values = np.concatenate([data[span] * weight for span, weight in zip(spans, weights, strict=True)])
         return np.asarray(np.bincount(where, weights=values, minlength=self.n), np.float32)
 
+    def telling(self, rows: Sequence[int], k: int) -> tuple[str, ...]:
+        """The k words with the largest summed weight over some rows, heaviest first."""
+        total: Counter[int] = Counter()
+        for row in rows:
+            total.update({int(term): float(weight) for term, weight in zip(*self.row(row), strict=True)})
+        spelled = list(self.vocabulary)
+        return tuple(spelled[term] for term, _ in total.most_common(k))
+
+    def times(self, dense: FloatArray) -> FloatArray:
+        """The rows times a matrix with a row per word: (n, v) @ (v, k) -> (n, k)."""
+        starts, terms, data = self._by_row
+        return _segments(starts, terms, data, dense)
+
+    def transposed_times(self, dense: FloatArray) -> FloatArray:
+        """The rows as columns times a matrix with a row per item: (v, n) @ (n, k) -> (v, k)."""
+        starts, rows, data = self._by_term
+        return _segments(starts, rows, data, dense)
+
     def between(self, a: int, b: int) -> float:
         """Cosine of two items."""
         terms_a, data_a = self.row(a)
@@ -90,6 +124,37 @@ class WordIndex:
         return float(data_a[in_a] @ data_b[in_b])
 
 
+def _count(
+    texts: Iterable[str], vocabulary: dict[str, int], *, grow: bool
+) -> tuple[IndexArray, IndexArray, IndexArray]:
+    """Triples (row, term, count), ordered by row; `grow` takes up new words."""
+    triples: list[tuple[int, int, int]] = []
+    for row, text in enumerate(texts):
+        for word, count in Counter(_WORD.findall(text.lower())[:_MAX_WORDS]).items():
+            term = vocabulary.setdefault(word, len(vocabulary)) if grow else vocabulary.get(word, -1)
+            if term >= 0:
+                triples.append((row, term, count))
+    columns = np.array(triples, np.int64).reshape(len(triples), 3)
+    return columns[:, 0], columns[:, 1], columns[:, 2]
+
+
 def _starts(sorted_ids: IndexArray, size: int) -> IndexArray:
     """Where each id begins in a sorted list; (size + 1,)."""
     return np.concatenate([[0], np.cumsum(np.bincount(sorted_ids, minlength=size))])
+
+
+def _segments(starts: IndexArray, columns: IndexArray, data: FloatArray, dense: FloatArray) -> FloatArray:
+    """Sparse rows times a dense matrix, a few thousand entries at a time."""
+    n = len(starts) - 1
+    result = np.zeros((n, dense.shape[1]), np.float32)
+    first = 0
+    while first < n:
+        last = int(np.searchsorted(starts, starts[first] + _ENTRIES, "right")) - 1
+        last = min(n, max(last, first + 1))
+        span = slice(starts[first], starts[last])
+        filled = first + np.flatnonzero(np.diff(starts[first : last + 1]))
+        if len(filled):
+            entries = data[span, None] * dense[columns[span]]
+            result[filled] = np.add.reduceat(entries, starts[filled] - starts[first], axis=0)
+        first = last
+    return result

@@ -1,63 +1,274 @@
-"""The default policy: many experts on one user's taste, mixed by a gate that learns from that user alone."""
+"""The default policy: several views of one user's past, mixed by a gate that learns from that user alone.
+
+Each expert k is a sum of likenesses to past events that fades by its own clock (`experts`):
+
+    S_k(c) = sum_j w_j 2^(-age_kj / h_k) s_k(c, j)
+
+with s_k the whitened or plain cosine in the joint space of meaning and words (`spaces`), or the cosine of tf-idf
+rows; w_j is the strength of the event's kind, and age counts events or days. Facts of the items stand beside them
+(`facts`). All are put on one scale, z_k = (S_k - mean S_k) / deviation of S_k over the catalogue, and
+
+    score(c) = sum_k g_k z_k(c),    g_k = p_k exp(a_k - a).
+
+p_k is a prior that is the same for everybody. a_k says how much better than the average a of all experts expert k
+ranked what this user then chose: each chosen item at place r of expert k earns log 1 / (r + 3), the log-likelihood
+of a choice by Zipf's law over places, and a_k = sum of a step's means / (steps + 5) is shrunk to nothing until there
+is evidence, so that users with five events are served by the prior and others by what serves them.
+
+State is a few vectors of length n, replaced and never changed, so that undo is exact and free; an event costs one
+product with the catalogue.
+"""
 
 from collections.abc import Sequence
-from typing import Any, Self
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 
 from llmrec.engine.catalogue import Catalogue
-from llmrec.engine.policies.base import Contribution
-from llmrec.engine.policies.rocchio import Clock, Rocchio
+from llmrec.engine.policies import experts, facts
+from llmrec.engine.policies.base import POSITIVE, Contribution
+from llmrec.engine.policies.experts import DAY_RATES, EVENT_RATES, EXPERTS, SPACES
 from llmrec.engine.records import Interaction
+from llmrec.engine.vectors import DoubleArray
 from llmrec.models import FloatArray
+
+_CAUTION = 5.0
+"""Steps' worth of belief that all experts are equally good for this user."""
+_ZIPF = 3.0
+"""Added to a place, so that the first places hardly differ."""
+_BOUNDS = (0.1, 4.0)
+"""How far the gate may move from its prior."""
+_CHOICES = 16
+"""Chosen items of one step that teach the gate; a bulk import teaches no more than a long evening."""
+_BULK = 64
+"""Events compared with the catalogue at once."""
+_PARTS = (*(expert.part for expert in EXPERTS), *facts.PARTS)
+_ALL_PRIORS = np.concatenate([experts.PRIORS, facts.PRIORS])
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    events: tuple[Interaction, ...]
+    version: int
+    """Of the catalogue the arrays below belong to."""
+    sums: FloatArray
+    """(E, n) S_k of the fading events, as weighed at `reference`."""
+    means: DoubleArray
+    """(E,) mean of each S_k over the items."""
+    steady: FloatArray
+    """(3, n) sum of the events that do not fade, in each space."""
+    reference: float
+    """Unix seconds of the newest fading event."""
+    dates: FloatArray
+    """(n,) log-odds of the items' dates, standardised."""
+    touched: tuple[int, ...]
+    """Rows with events: they are no longer chosen from."""
+    advantage: DoubleArray
+    """(E + facts,) sum over steps of log 1 / (place + 3)."""
+    steps: int
+    """Steps that taught the gate."""
 
 
 class Blend:
-    """score = sum_k g_k s_k over the experts k."""
+    """Experts on whitened and plain meaning, words, text length and dates, mixed per user; see the module."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         """Know nothing yet."""
         self.catalogue = catalogue
-        self._parts = {
-            "likes": (0.7, Rocchio(catalogue, white=True)),
-            "recent": (0.3, Rocchio(catalogue, Clock(last=5), white=True)),
-        }
+        self._state = self._blank()
+
+    def _blank(self) -> _State:
+        catalogue = self.catalogue
+        n, e = len(catalogue), len(EXPERTS)
+        self._length = facts.written(catalogue.texts)
+        self._periods = facts.Periods(catalogue)
+        nothing = np.zeros(len(_ALL_PRIORS))
+        zeros = np.zeros((e, n), np.float32)
+        steady, dates = np.zeros((0, n), np.float32), np.zeros(n, np.float32)
+        return _State((), catalogue.version, zeros, np.zeros(e), steady, -np.inf, dates, (), nothing, 0)
+
+    # -- learning ----------------------------------------------------------------------------------------------
 
     def learn(self, step: Sequence[Interaction]) -> None:
-        """Let every expert learn."""
-        for _, expert in self._parts.values():
-            expert.learn(step)
+        """Score the experts on what was chosen, then take the events in."""
+        self._follow_catalogue()
+        events = list(step)
+        chosen = [e.row for e in events if e.row >= 0 and e.kind in POSITIVE and e.weight > 0]
+        state = self._judged(self._state, chosen[:_CHOICES])
+        for start in range(0, len(events), _BULK):
+            state = self._with(state, events[start : start + _BULK])
+        self._state = state
+
+    def _follow_catalogue(self) -> None:
+        """When rows or spaces have changed, build the sums again; what the gate has learnt stays."""
+        old = self._state
+        if old.version == self.catalogue.version:
+            return
+        state = self._blank()
+        for start in range(0, len(old.events), _BULK):
+            state = self._with(state, list(old.events[start : start + _BULK]))
+        self._state = replace(state, advantage=old.advantage, steps=old.steps)
+
+    def _judged(self, state: _State, chosen: list[int]) -> _State:
+        """Credit each expert for the places at which it had the chosen items."""
+        spoken = any(experts.strength(event) > 0 for event in state.events)
+        fresh = [row for row in chosen if row not in state.touched]
+        if not fresh or not spoken:
+            return state
+        views = [*self._expert_scores(state, state.reference), self._length, state.dates]
+        touched = np.array(state.touched, np.int64)
+        earned = np.zeros(len(views))
+        for k, view in enumerate(views):
+            seen = view[touched]
+            for row in fresh:
+                ahead = np.count_nonzero(view > view[row]) - np.count_nonzero(seen > view[row])
+                level = np.count_nonzero(view == view[row]) - 1
+                earned[k] -= np.log(ahead + 0.5 * level + _ZIPF)
+        return replace(state, advantage=state.advantage + earned / len(fresh), steps=state.steps + 1)
+
+    def _with(self, state: _State, events: list[Interaction]) -> _State:
+        """The state after some events."""
+        weights = np.array([experts.strength(event) for event in events])
+        counted = [event for event, weight in zip(events, weights, strict=True) if weight]
+        rows = tuple(dict.fromkeys((*state.touched, *(event.row for event in events if event.row >= 0))))
+        state = replace(state, events=(*state.events, *events), touched=rows)
+        if not counted:
+            return state
+        like = experts.likenesses(self.catalogue, counted)
+        strengths = weights[weights != 0]
+        fades = np.array([event.fades for event in counted])
+        if not fades.all():
+            added = np.einsum("m,smn->sn", strengths[~fades].astype(np.float32), like[:, ~fades])
+            state = replace(state, steady=added + state.steady if len(state.steady) else added)
+        if fades.any():
+            faded = [event for event in counted if event.fades]
+            state = self._faded(state, faded, strengths[fades], like[:, fades])
+        return replace(state, dates=self._dates(state.events))
+
+    def _faded(self, state: _State, events: list[Interaction], strengths: DoubleArray, like: FloatArray) -> _State:
+        """Fade the sums to the newest moment and add the events: S <- 2^-(...) S + W s."""
+        times = np.array([experts.at(event) for event in events])
+        newest = max(state.reference, float(times.max()))
+        weights = strengths * experts.fading(times, newest)  # (E, m)
+        lapse = newest - state.reference if np.isfinite(state.reference) else 0.0
+        old = 2.0 ** -np.minimum(len(events) * EVENT_RATES + lapse * DAY_RATES, 1000)
+        sums = state.sums * old[:, None].astype(np.float32)
+        for k, space in enumerate(SPACES):
+            for j in range(len(events)):
+                sums[k] += np.float32(weights[k, j]) * like[space, j]
+        centres = like.mean(axis=2, dtype=np.float64) if like.shape[2] else np.zeros(like.shape[:2])
+        means = old * state.means + np.einsum("em,em->e", weights, centres[SPACES])
+        return replace(state, sums=sums, means=means, reference=newest)
+
+    def _dates(self, events: tuple[Interaction, ...]) -> FloatArray:
+        """Standardised log-odds of the dates, from the newest events."""
+        if not self._periods.speak:
+            return np.zeros(len(self.catalogue), np.float32)
+        history = np.zeros(len(self._periods.counts))
+        liked = [e.row for e in events if e.row >= 0 and experts.strength(e) > 0][-20:]
+        for age, row in enumerate(reversed(liked)):
+            if (period := self._periods.period[row]) >= 0:
+                history[period] += 2.0 ** (-age / 3)
+        return facts.standardised(self._periods.log_odds(history).astype(np.float64))
+
+    # -- scoring -----------------------------------------------------------------------------------------------
+
+    def _expert_scores(self, state: _State, now: float) -> FloatArray:
+        """S_k with the events that do not fade, (E, n)."""
+        if not len(state.steady):
+            return state.sums
+        lapse = max(0.0, now - state.reference) if np.isfinite(state.reference) else 0.0
+        fading = 2.0 ** -np.minimum(lapse * DAY_RATES, 1000)
+        faded = state.sums * fading[:, None].astype(np.float32)
+        return np.asarray(faded + state.steady[SPACES], np.float32)
+
+    def gate(self) -> DoubleArray:
+        """Weight of each expert and fact for this user, (E + facts,)."""
+        state = self._state
+        gained = state.advantage / (state.steps + _CAUTION)
+        gained -= np.average(gained, weights=_ALL_PRIORS)
+        return np.asarray(_ALL_PRIORS * np.clip(np.exp(gained), *_BOUNDS))
+
+    def _scales(self, now: float) -> tuple[FloatArray, DoubleArray, DoubleArray]:
+        """S_k, its mean over the items, and the factor g_k / deviation; (E, n), (E,), (E,)."""
+        sums = self._expert_scores(self._state, now)
+        means = self._state.means if not len(self._state.steady) else sums.mean(axis=1, dtype=np.float64)
+        n = max(sums.shape[1], 1)
+        power = np.array([float(row @ row) for row in sums]) / n
+        deviation = np.sqrt(np.maximum(power - means**2, 0))
+        usable = deviation > 1e-6 * np.sqrt(np.maximum(power, 1e-12))
+        factor = np.where(usable, self.gate()[: len(EXPERTS)] / np.where(usable, deviation, 1), 0)
+        return sums, means, factor
 
     def scores(self, now: float) -> FloatArray:
         """The mixed score of all items, (n,)."""
-        total = np.zeros(len(self.catalogue), np.float32)
-        for gate, expert in self._parts.values():
-            total += np.float32(gate) * expert.scores(now)
+        self._follow_catalogue()
+        sums, means, factor = self._scales(now)
+        gate = self.gate()[len(EXPERTS) :].astype(np.float32)
+        total = factor.astype(np.float32) @ sums  # (E,) @ (E, n) -> (n,)
+        total -= np.float32(factor @ means)
+        total += gate[facts.LENGTH] * self._length
+        total += gate[facts.DATE] * self._state.dates
         return total
 
     def explain(self, row: int, now: float) -> list[Contribution]:
-        """Signed parts that sum to the score."""
-        return [
-            Contribution(part, gate * c.amount, c.event)
-            for part, (gate, expert) in self._parts.items()
-            for c in expert.explain(row, now)
+        """Each event's share in each expert, and the item's own facts."""
+        self._follow_catalogue()
+        state, gate = self._state, self.gate()[len(EXPERTS) :]
+        _, _, factor = self._scales(now)
+        parts = [
+            Contribution(facts.PARTS[facts.LENGTH], float(gate[facts.LENGTH] * self._length[row])),
+            Contribution(facts.PARTS[facts.DATE], float(gate[facts.DATE] * state.dates[row])),
         ]
+        weights = self._event_weights(now)
+        spoken = [j for j in range(len(state.events)) if np.any(weights[:, j])]
+        for start in range(0, len(spoken), _BULK):
+            some = spoken[start : start + _BULK]
+            like = experts.likenesses(self.catalogue, [state.events[j] for j in some])
+            amounts = factor[:, None] * weights[:, some] * (like[:, :, row] - like.mean(axis=2))[SPACES]  # (E, m)
+            parts += self._by_part(amounts, some)
+        return [part for part in parts if part.amount]
+
+    def _event_weights(self, now: float) -> DoubleArray:
+        """Weight of each learnt event in each expert's sum now, (E, m)."""
+        state = self._state
+        strengths = np.array([experts.strength(event) for event in state.events])
+        fades = np.array([event.fades for event in state.events], bool)
+        weights = np.repeat(strengths[None], len(EXPERTS), axis=0)
+        faded = np.flatnonzero(fades & (strengths != 0))
+        times = np.array([experts.at(state.events[j]) for j in faded])
+        reference = max(state.reference, now) if len(state.steady) else state.reference
+        if len(faded):
+            weights[:, faded] *= experts.fading(times, reference)
+        return weights
+
+    @staticmethod
+    def _by_part(amounts: DoubleArray, events: list[int]) -> list[Contribution]:
+        """Amounts (E, m) summed over the experts that share a name; dislikes under their own."""
+        parts = []
+        for name in dict.fromkeys(expert.part for expert in EXPERTS):
+            own = amounts[[k for k, expert in enumerate(EXPERTS) if expert.part == name]].sum(axis=0)
+            parts += [Contribution(name, float(a), j) for a, j in zip(own, events, strict=True)]
+        return parts
 
     def mood(self, now: float) -> float:
-        """Share of the recent events' expert."""
-        return self._parts["recent"][0]
+        """Share of the experts that follow the present session in the gate, 0 to 1."""
+        gate = self.gate()[: len(EXPERTS)]
+        return float(gate[experts.SESSION].sum() / gate.sum())
 
-    def snapshot(self) -> Any:
-        """The experts' states."""
-        return {part: expert.snapshot() for part, (_, expert) in self._parts.items()}
+    # -- undo --------------------------------------------------------------------------------------------------
 
-    def restore(self, state: Any) -> None:
-        """Go back to a snapshot."""
-        for part, (_, expert) in self._parts.items():
-            expert.restore(state[part])
+    def snapshot(self) -> _State:
+        """The state itself, which never changes."""
+        return self._state
+
+    def restore(self, state: _State) -> None:
+        """Go back to a snapshot; a catalogue that has changed since is followed."""
+        self._state = state
 
     def copy(self) -> Self:
         """An independent policy in the same state."""
-        twin = type(self)(self.catalogue)
-        twin.restore(self.snapshot())
+        twin = object.__new__(type(self))
+        twin.__dict__.update(self.__dict__)
         return twin

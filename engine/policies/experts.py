@@ -1,0 +1,101 @@
+"""The views of one user's past that the default policy mixes, and the fixed facts of items beside them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from llmrec.engine.catalogue import Catalogue
+from llmrec.engine.policies.base import DAY, kind_weight, moment
+from llmrec.engine.records import Interaction
+from llmrec.engine.vectors import DoubleArray
+from llmrec.models import FloatArray
+
+WHITE, PLAIN, WORDS = 0, 1, 2
+"""The three likenesses of items: whitened joint space, plain joint space, shared words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expert:
+    """One view: a weighted sum of likenesses to past events, fading by its own clock."""
+
+    part: str
+    """Name of its share in explanations."""
+    space: int
+    """Which likeness."""
+    prior: float
+    """Weight before anything is known of the user."""
+    events: float = np.inf
+    """Half-life in events."""
+    days: float = np.inf
+    """Half-life in days."""
+
+    @property
+    def session(self) -> bool:
+        """Whether it follows the present mood and not the long-term taste."""
+        return self.events < 10 or self.days < 10
+
+
+EXPERTS = (
+    Expert("likes", WHITE, 0.6),
+    Expert("likes", WHITE, 0.3, events=10),
+    Expert("recent", WHITE, 0.2, events=3),
+    Expert("likes", WHITE, 0.2, days=30),
+    Expert("likes", PLAIN, 0.2),
+    Expert("recent", PLAIN, 0.3, events=3),
+    Expert("recent", PLAIN, 0.2, days=7),
+    Expert("words", WORDS, 0.5, events=10),
+    Expert("words", WORDS, 0.1, days=7),
+)
+SPACES = np.array([expert.space for expert in EXPERTS])
+PRIORS = np.array([expert.prior for expert in EXPERTS])
+EVENT_RATES = 1 / np.array([expert.events for expert in EXPERTS])
+"""(E,) halvings per event."""
+DAY_RATES = 1 / (DAY * np.array([expert.days for expert in EXPERTS]))
+"""(E,) halvings per second."""
+SESSION = np.array([expert.session for expert in EXPERTS])
+
+_LIKE = 3.0
+"""Weight of a like in the essay's scale; here it counts as one."""
+_AGAINST = 0.3
+"""Strength of a dislike against a like: what is disliked lies near what is liked, so more would hurt both."""
+
+
+def strength(event: Interaction) -> float:
+    """Signed weight of an event in the experts' sums; a like is 1."""
+    weight = kind_weight(event) / _LIKE
+    return weight if weight > 0 else _AGAINST * weight
+
+
+def fading(event_times: DoubleArray, reference: float) -> DoubleArray:
+    """Weights of m events learnt in this order, newest last, for each expert. (m,) -> (E, m)."""
+    behind = np.arange(len(event_times) - 1, -1, -1)
+    halvings = EVENT_RATES[:, None] * behind + DAY_RATES[:, None] * np.maximum(reference - event_times, 0)
+    return np.asarray(2.0 ** -np.minimum(halvings, 1000))
+
+
+def likenesses(catalogue: Catalogue, events: list[Interaction]) -> FloatArray:
+    """Likeness of all n items to m events in the three spaces, (3, m, n)."""
+    joint = catalogue.joint
+    result = np.zeros((3, len(events), len(catalogue)), np.float32)
+    result[:2] = joint.likeness(probes(catalogue, events))
+    for index, event in enumerate(events):
+        if event.row >= 0:
+            result[WORDS, index] = catalogue.words.similarity(event.row)
+    return result
+
+
+def probes(catalogue: Catalogue, events: list[Interaction]) -> FloatArray:
+    """Queries of events on items, or on typed interests, in the joint space. -> (2, m, k)."""
+    joint = catalogue.joint
+    points = np.zeros((len(events), joint.rows.shape[1]), np.float32)
+    for index, event in enumerate(events):
+        if event.row >= 0:
+            points[index] = joint.rows[event.row]
+        elif event.vector is not None and np.any(vector := catalogue.vector(event)):
+            points[index] = joint.space.project(vector[None])[0]
+    return joint.probes(points)
+
+
+def at(event: Interaction) -> float:
+    """When an event happened, made computable."""
+    return moment(event.at)

@@ -1,0 +1,138 @@
+"""One space for meaning and words together, and how far apart items lie in it.
+
+The default policy compares items here. This file alone fits the space.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from llmrec.engine.vectors import unit
+from llmrec.engine.words import WordIndex
+from llmrec.models import FloatArray
+
+_TOPICS = 256
+"""Leading components of the words that join the vector (latent semantic analysis, Deerwester et al., 1990)."""
+_SAMPLE = 20_000
+"""Items the space is fitted on; more do not make it better."""
+_BLOCK = 8_192
+
+
+@dataclass(frozen=True, slots=True)
+class JointSpace:
+    """Items as p = B' ([x, T' w] - m): vector x and words w on the leading axes of the catalogue.
+
+    T holds the leading word topics, m the mean and B the d leading principal axes, so that one product with the
+    catalogue costs as much as with the vectors alone. Two likenesses are read off the same rows:
+
+    - plain: the cosine of p and q, which keeps what the catalogue varies in most;
+    - white: the cosine of S^-1/2 p and S^-1/2 q with the shrunk variances S = (1 - r) L + r mean(L), where
+      r = D / (n + D) for D dimensions before the cut. It discounts what all items share, as in `Whitening`.
+    """
+
+    topics: FloatArray
+    """T, (v, t)."""
+    mean: FloatArray
+    """m, (d + t,)."""
+    axes: FloatArray
+    """B, (d + t, k)."""
+    variance: FloatArray
+    """Diagonal of S, (k,)."""
+
+    @classmethod
+    def fit(cls, vectors: FloatArray, words: WordIndex) -> "JointSpace":
+        """The space of n items; k = min(d, n) axes."""
+        if len(vectors) > _SAMPLE:
+            rows = np.linspace(0, len(vectors) - 1, _SAMPLE).astype(np.int64)
+            vectors, words = vectors[rows], words.taken(rows)
+        topics = leading_topics(words, _TOPICS)
+        joint = np.concatenate([vectors, words.times(topics)], axis=1)
+        n, size = joint.shape
+        mean = joint.mean(axis=0) if n else np.zeros(size, np.float32)
+        centred = joint - mean
+        values, axes = np.linalg.eigh((centred.T @ centred).astype(np.float64) / max(n, 1))
+        k = max(1, min(vectors.shape[1], n))
+        shrink = size / (n + size)
+        shrunk = (1 - shrink) * np.maximum(values, 0) + shrink * max(float(values.mean()), 1e-12)
+        top = np.argsort(-values)[:k]
+        return cls(topics, mean, axes[:, top].astype(np.float32), shrunk[top].astype(np.float32))
+
+    def project(self, vectors: FloatArray, words: FloatArray | None = None) -> FloatArray:
+        """Rows p of items; without words (as topics), those of the average item stand in. (m, d) -> (m, k)."""
+        d = vectors.shape[1]
+        centred = vectors - self.mean[:d]
+        if words is None:
+            return np.asarray(centred @ self.axes[:d], np.float32)  # (m, d) @ (d, k) -> (m, k)
+        both = centred @ self.axes[:d] + (words - self.mean[d:]) @ self.axes[d:]
+        return np.asarray(both, np.float32)
+
+
+class JointRows:
+    """The n items of a catalogue in a joint space, with their two lengths."""
+
+    def __init__(self, space: JointSpace) -> None:
+        """Hold no items yet."""
+        self.space = space
+        self.rows: FloatArray = np.empty((0, space.axes.shape[1]), np.float32)
+        self.inverse_lengths: FloatArray = np.empty((2, 0), np.float32)
+        self._precision = (1 / space.variance).astype(np.float32)
+
+    def extended(self, vectors: FloatArray, words: WordIndex) -> "JointRows":
+        """These rows and those of the items after them; `vectors` and `words` are of all n items.
+
+        Items without a vector lie in the middle and resemble nothing.
+        """
+        twin = JointRows(self.space)
+        old, n = len(self.rows), len(vectors)
+        twin.rows = np.empty((n, self.rows.shape[1]), np.float32)
+        twin.inverse_lengths = np.empty((2, n), np.float32)
+        twin.rows[:old], twin.inverse_lengths[:, :old] = self.rows, self.inverse_lengths
+        for start in range(old, n, _BLOCK):
+            part = np.arange(start, min(start + _BLOCK, n))
+            topics = words.taken(part).times(self.space.topics)
+            known = np.any(vectors[part] != 0, axis=1)
+            rows = self.space.project(vectors[part], topics) * known[:, None]
+            lengths = np.sqrt(np.stack([rows**2 @ self._precision, (rows**2).sum(axis=1)]))
+            twin.rows[part] = rows
+            twin.inverse_lengths[:, part] = np.where(lengths > 1e-6, 1 / np.maximum(lengths, 1e-6), 0)
+        return twin
+
+    def probes(self, points: FloatArray) -> FloatArray:
+        """Queries for points p: a white and a plain column for each. (m, k) -> (2, m, k)."""
+        deviation = np.asarray(np.sqrt(self.space.variance), np.float32)
+        white = unit(np.asarray(points / deviation, np.float32)) / deviation
+        return np.stack([white, unit(points)])
+
+    def likeness(self, probes: FloatArray) -> FloatArray:
+        """White and plain cosine of all items to m points, in one product. (2, m, k) -> (2, m, n)."""
+        m, k = probes.shape[1:]
+        product = probes.reshape(2 * m, k) @ self.rows.T  # (2m, k) @ (k, n) -> (2m, n)
+        result = product.reshape(2, m, -1)
+        result *= self.inverse_lengths[:, None, :]
+        return result
+
+
+def leading_topics(words: WordIndex, count: int, rounds: int = 3) -> FloatArray:
+    """Leading right singular vectors of the tf-idf rows, (v, t), by subspace iteration (Halko et al., 2011).
+
+    The start is fixed, so that the same catalogue always gives the same space.
+    """
+    v = len(words.vocabulary)
+    count = min(count, v, words.n)
+    if not count:
+        return np.zeros((v, 0), np.float32)
+    start = np.random.default_rng(0).standard_normal((v, min(v, count + 16)))
+    basis = start.astype(np.float32)
+    for _ in range(rounds):
+        basis = words.transposed_times(words.times(_orthonormal(basis)))
+    basis = _orthonormal(basis)
+    image = words.times(basis)
+    values, turn = np.linalg.eigh((image.T @ image).astype(np.float64))
+    return np.asarray(basis @ turn[:, np.argsort(-values)[:count]], np.float32)
+
+
+def _orthonormal(columns: FloatArray) -> FloatArray:
+    """Columns turned and scaled to be orthonormal; much faster than QR for tall matrices. (v, t) -> (v, t)."""
+    values, turn = np.linalg.eigh((columns.T @ columns).astype(np.float64))
+    scale = np.where(values > 1e-6 * values[-1], 1 / np.sqrt(np.maximum(values, 1e-30)), 0)
+    return np.asarray(columns @ (turn * scale), np.float32)
