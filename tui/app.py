@@ -6,6 +6,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterable
 from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar
 
 from textual.app import App, SystemCommand
@@ -54,7 +55,7 @@ class LlmrecApp(App[None]):
     """The terminal app over one engine and one user."""
 
     TITLE = "llmrec"
-    CSS_PATH = "app.tcss"
+    CSS_PATH = Path(__file__).with_name("app.tcss")
     ENABLE_COMMAND_PALETTE = True
     HORIZONTAL_BREAKPOINTS = _WIDTHS
     VERTICAL_BREAKPOINTS = _HEIGHTS
@@ -135,7 +136,8 @@ class LlmrecApp(App[None]):
         self._resized = self.set_timer(_RESIZED, self._repaint)
 
     def _repaint(self) -> None:
-        self.screen.refresh(layout=True)
+        for screen in self.screen_stack[-1:]:  # empty on the way out
+            screen.refresh(layout=True)
 
     # Commands: one after the other, in the order of the keys.
 

@@ -17,14 +17,29 @@ from tests.tui.fake import NOW, FakeEngine
 Opened = Callable[..., AbstractAsyncContextManager["Driver"]]
 
 
+class Listened(LlmrecApp):
+    """The app, with its notices kept."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.notices: list[str] = []
+
+    def notify(self, message: str, **options: Any) -> None:
+        self.notices.append(message)
+        super().notify(message, **options)
+
+
 class Driver:
     """An open app: presses keys, waits until all has settled, reads the screen."""
 
-    def __init__(self, app: LlmrecApp, pilot: Pilot[None], engine: Any) -> None:
+    def __init__(self, app: Listened, pilot: Pilot[None], engine: Any) -> None:
         self.app = app
         self.pilot = pilot
         self.engine = engine
-        self.notices: list[str] = []
+
+    @property
+    def notices(self) -> list[str]:
+        return self.app.notices
 
     @property
     def items(self) -> Any:
@@ -100,16 +115,10 @@ def opened() -> Opened:
         engine: Any = None, *, size: tuple[int, int] = (120, 40), wait: bool = True, **options: Any
     ) -> AsyncIterator[Driver]:
         engine = engine or FakeEngine()
-        app = LlmrecApp(engine, "me", clock=lambda: NOW, **options)
+        options.setdefault("prepare", lambda engine, now: None)
+        app = Listened(engine, "me", clock=lambda: NOW, **options)
         async with app.run_test(size=size) as pilot:
             driver = Driver(app, pilot, engine)
-            shown = app.notify
-
-            def notify(message: str, **more: Any) -> None:
-                driver.notices.append(message)
-                shown(message, **more)
-
-            app.notify = notify  # type: ignore[method-assign]
             if wait:
                 await driver.settle()
             yield driver

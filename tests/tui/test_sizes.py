@@ -1,0 +1,78 @@
+"""Every size of window, from one cell up, on every screen."""
+
+import pytest
+from rich.cells import cell_len
+
+from tests.tui.conftest import Opened
+from tests.tui.fake import FakeEngine
+
+SCREENS = {
+    "list": [],
+    "filter": ["/", "a"],
+    "reader": ["enter"],
+    "why": ["w"],
+    "interests": ["i"],
+    "snooze": ["i", "z"],
+    "time": ["t", "h"],
+    "remove": ["t", "enter"],
+    "help": ["?"],
+    "palette": ["ctrl+p"],
+}
+WIDTHS = (1, 2, 3, 4, 5, 6, 8, 12, 17, 18, 25, 40)
+HEIGHTS = (1, 2, 3, 6, 15)
+
+
+@pytest.mark.parametrize("keys", SCREENS.values(), ids=SCREENS.keys())
+async def test_no_size_is_too_small(opened: Opened, keys: list[str]) -> None:
+    async with opened(size=(80, 24)) as ui:
+        await ui.press("l", "j", "s", *keys)
+        front = ui.app.screen
+        for height in HEIGHTS:
+            for width in WIDTHS:
+                await ui.pilot.resize_terminal(width, height)
+                await ui.until(lambda size=(width, height): tuple(front._compositor.size) == size)
+                assert max(cell_len(row) for row in ui.rows) <= width, (width, height, ui.rows)
+        await ui.pilot.resize_terminal(80, 24)
+        await ui.settle()
+        assert ui.app.screen is front
+        assert ui.rows[0].strip() or ui.rows[2].strip()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (4, 2), (12, 5), (0, 0)])
+async def test_it_starts_and_takes_keys_at_any_size(opened: Opened, size: tuple[int, int]) -> None:
+    async with opened(size=size) as ui:
+        await ui.press("j", "l", "d", "u", "w", "escape", "i", "+", "escape", "t", "h", "escape", "enter", "escape")
+        assert [call.split()[0] for call in ui.engine.calls] == ["record", "record", "undo", "control", "record"]
+
+
+async def test_40_by_12_shows_titles_and_rank_changes(opened: Opened) -> None:
+    async with opened(size=(40, 12)) as ui:
+        await ui.press("j", "l")
+        assert sum("about" in row for row in ui.rows) >= 9
+        assert "▲" in ui.text
+        assert "? help" in ui.rows[-1]
+        assert "liked" in ui.rows[-2]
+
+
+async def test_80_by_24_shows_the_text_of_the_row_under_the_list(opened: Opened) -> None:
+    async with opened(size=(80, 24)) as ui:
+        assert "Angle 0 on Night boats" in "\n".join(ui.rows[-9:])
+        assert "fake-writer" in "\n".join(ui.rows[-9:])
+        await ui.press("w")
+        assert "the sum of" in ui.text
+        await ui.press("escape", "i")
+        assert "Interests" in ui.rows[0]
+
+
+async def test_120_by_36_shows_list_text_reasons_and_interests(opened: Opened) -> None:
+    async with opened(size=(120, 36)) as ui:
+        await ui.press("l")
+        for words in ("why", "interests", "always", "fake-writer", "sailing, calm: 1 like"):
+            assert words in ui.text
+
+
+@pytest.mark.parametrize("width", range(20, 121, 20))
+async def test_no_line_is_wider_than_the_window(opened: Opened, width: int) -> None:
+    async with opened(FakeEngine(12), size=(width, 24)) as ui:
+        await ui.press("l")
+        assert all(len(row) == width for row in ui.rows)
