@@ -12,8 +12,8 @@ _WEIGHT = 0.1
 class Angles:
     """Times each angle was shown and then opened; the bonus is the smoothed rate against the rate of all.
 
-    The posterior mean of a Beta prior worth two showings (Beta-Bernoulli bandit); it explores by itself, because an angle
-    that was never shown has the prior's rate.
+    The posterior mean of a Beta prior worth two showings (Beta-Bernoulli bandit); it explores by itself, because an
+    angle that was never shown has the prior's rate.
     """
 
     shown: dict[str, int] = field(default_factory=dict)

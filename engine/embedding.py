@@ -35,7 +35,8 @@ class Vectors:
         Raises:
             ModelError: the encoder failed.
         """
-        return self.texts([phrase])[0]
+        vector: FloatArray = self.texts([phrase])[0]
+        return vector
 
     def texts(self, wanted: Sequence[str], cancel: Cancel | None = None) -> FloatArray:
         """Unit vectors (n, d) of short texts, kept.

@@ -1,4 +1,4 @@
-"""Every prompt a writer is given, and how its replies are read. The stable part comes first, so that it is computed once.
+"""Every prompt a writer is given, and how its replies are read. The stable part comes first: it is computed once.
 
 The item's text is data: it goes into `Prompt.item`, which is tokenised without special tokens.
 """
