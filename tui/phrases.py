@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -101,7 +101,7 @@ def bar(amount: float, width: int) -> str:
 
 def sparkline(values: Sequence[float], width: int) -> str:
     """The newest `width` values as blocks, scaled to the largest."""
-    values = [max(0.0, value) for value in values[-width:]]
+    values = [max(0.0, value) for value in values[max(0, len(values) - width) :]]
     top = max(values, default=0.0) or 1.0
     blocks = "".join(_BLOCKS[round(value / top * (len(_BLOCKS) - 1))] for value in values)
     return blocks.rjust(width, _BLOCKS[0])
@@ -127,8 +127,16 @@ def when(at: float | None, now: float) -> str:
     if at is None:
         return ""
     if now - at > 2 * YEAR:
-        return str(1970 + int(at // YEAR)) if at >= 0 else f"{1969 - int(-at // YEAR)}"
+        return _year(at)
     return span(max(0.0, now - at))
+
+
+def _year(at: float) -> str:
+    """Year of a moment, UTC; empty where no calendar has one."""
+    try:
+        return str(datetime.fromtimestamp(at, UTC).year)
+    except (OverflowError, OSError, ValueError):
+        return ""
 
 
 def about(item: Item, now: float, *, tags: int = 2) -> str:
