@@ -115,6 +115,17 @@ class Catalogue:
         """The items in one space of meaning and words."""
         return JointRows(JointSpace.fit(self.vectors, self.words)).extended(self.vectors, self.words)
 
+    @property
+    def fitted(self) -> tuple[WordIndex, JointRows] | None:
+        """Words and joint space, if both have been computed."""
+        words, joint = self.__dict__.get("words"), self.__dict__.get("joint")
+        return (words, joint) if words is not None and joint is not None else None
+
+    def adopt(self, words: WordIndex, joint: JointRows) -> None:
+        """Take words and joint space that were computed earlier for exactly these items."""
+        self._fitted = len(self)
+        self.__dict__.update(words=words, joint=joint)
+
     def vector(self, event: Interaction) -> FloatArray:
         """Unit vector of what an event is about, (d,)."""
         return self.vectors[event.row] if event.row >= 0 or event.vector is None else unit(event.vector)

@@ -60,8 +60,9 @@ class Engine:
         note: str = "",
         policy: str = DEFAULT_POLICY,
         host: Host | None = None,
+        cache: Path | None = None,
     ) -> None:
-        """Prefer `Engine.open`; `host` is the model process, ended with the engine."""
+        """Prefer `Engine.open`; `host` is the model process, ended with the engine, `cache` a folder."""
         self._store = store
         self._embedder = embedder
         self._writer = writer
@@ -70,7 +71,7 @@ class Engine:
         self._note = note
         self._lock = RLock()
         self._vectors = Vectors(store, embedder)
-        self._live = Live(store, self._vectors, policy)
+        self._live = Live(store, self._vectors, policy, cache)
         self._policy = policy
         self._lists = Lists(store, self._live)
         self._desk = Desk(store, writer, self._vectors.texts)
@@ -105,10 +106,12 @@ class Engine:
         if embedder is None:
             host = Host(log=paths.log)
             embedder, note = _installed_encoder(paths, host)
-        return cls(store, embedder, writer, clock=clock, note=note, policy=policy, host=host)
+        return cls(store, embedder, writer, clock=clock, note=note, policy=policy, host=host, cache=paths.cache)
 
     def close(self) -> None:
         """End the model processes and close the store."""
+        with self._lock:
+            self._live.keep()
         self._embedder.close()
         if self._writer is not None:
             self._writer.close()

@@ -1,8 +1,11 @@
 """What is held in memory: the catalogue and each user's live state, made from the store at first use."""
 
+from pathlib import Path
+
 from llmrec.engine.embedding import Vectors
 from llmrec.engine.interests import Cluster
 from llmrec.engine.items import Items
+from llmrec.engine.kept_space import KeptSpace
 from llmrec.engine.log import LogEntry, active
 from llmrec.engine.person import LateEvent, Person
 from llmrec.engine.store import Store
@@ -11,11 +14,12 @@ from llmrec.engine.store import Store
 class Live:
     """Catalogue and people; forgotten when the store changes under them. The caller holds the lock."""
 
-    def __init__(self, store: Store, vectors: Vectors, policy: str) -> None:
-        """Nothing is read yet; `policy` names how people are ranked for."""
+    def __init__(self, store: Store, vectors: Vectors, policy: str, cache: Path | None) -> None:
+        """Nothing is read yet; `policy` names how people are ranked for, `cache` is a folder for what is fitted."""
         self._store = store
         self._vectors = vectors
         self._policy = policy
+        self._kept = KeptSpace(cache, store.path)
         self._items: Items | None = None
         self._people: dict[str, Person] = {}
 
@@ -24,7 +28,13 @@ class Live:
         """The catalogue, read from the store at first use."""
         if self._items is None:
             self._items = Items(self._store, self._vectors.embedder.model_id, self._vectors.embedder.dim)
+            self._kept.load(self._items.catalogue, self._items.hashes, self._vectors.embedder.model_id)
         return self._items
+
+    def keep(self) -> None:
+        """Keep what was fitted to the catalogue for the next start."""
+        if self._items is not None:
+            self._kept.save(self._items.catalogue, self._items.hashes, self._vectors.embedder.model_id)
 
     def forget(self) -> None:
         """Read items and replay logs again at next use."""

@@ -6,7 +6,8 @@ plain arrays, so that one event costs only the postings of its own words.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -66,6 +67,23 @@ class WordIndex:
         entries = np.repeat(starts[rows] - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
         twin._build(np.repeat(np.arange(len(rows)), counts), terms[entries], data[entries])
         return twin
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """The index as plain arrays, to be kept in a file."""
+        starts, terms, data = self._by_row
+        spelled = np.frombuffer("\n".join(self.vocabulary).encode(), np.uint8)
+        return {"spelled": spelled, "idf": self._idf, "starts": starts, "terms": terms, "data": data}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> "WordIndex":
+        """The index that gave these arrays."""
+        index = object.__new__(cls)
+        spelled = arrays["spelled"].tobytes().decode()
+        index.vocabulary = {word: term for term, word in enumerate(spelled.split("\n"))} if spelled else {}
+        index._idf, index.n = arrays["idf"], len(arrays["starts"]) - 1
+        rows = np.repeat(np.arange(index.n), np.diff(arrays["starts"]))
+        index._build(rows, arrays["terms"], arrays["data"])
+        return index
 
     def _weigh(self, rows: IndexArray, terms: IndexArray, counts: IndexArray) -> FloatArray:
         """Entries of tf-idf rows, each row scaled to length 1."""

@@ -1,0 +1,71 @@
+"""The fitted words and joint space of a catalogue in a cache file, so that a start need not fit them again."""
+
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+
+from llmrec.engine.catalogue import Catalogue
+from llmrec.engine.spaces import JointRows, JointSpace
+from llmrec.engine.words import WordIndex
+
+_FORMAT = b"1"
+_MOST = 200_000
+"""Items; a larger file would be slower to read than it saves."""
+_SPACE = ("topics", "mean", "axes", "variance")
+
+
+class KeptSpace:
+    """One file per store; it is believed only for the very items and encoder it was made of."""
+
+    def __init__(self, folder: Path | None, store: Path | None) -> None:
+        """Keep the file in `folder`; nothing is kept where the store itself is not."""
+        name = sha256(str(store and store.resolve()).encode()).hexdigest()[:16]
+        self._file = folder / f"space-{name}.npz" if folder is not None and store is not None else None
+        self._known = ""
+
+    def load(self, catalogue: Catalogue, hashes: Sequence[bytes], model: str) -> None:
+        """Let a catalogue adopt what was kept for exactly its items; else do nothing."""
+        self._known = ""
+        if self._file is None or not self._file.is_file():
+            return
+        try:
+            with np.load(self._file, allow_pickle=False) as kept:
+                if str(kept["key"]) != _key(catalogue, hashes, model):
+                    return
+                joint = JointRows(JointSpace(*(kept[name] for name in _SPACE)))
+                joint.rows, joint.inverse_lengths = kept["rows"], kept["inverse_lengths"]
+                catalogue.adopt(WordIndex.from_arrays({n: kept[n] for n in kept.files}), joint)
+                self._known = str(kept["key"])
+        except (OSError, ValueError, KeyError, BadZipFile):
+            self._file.unlink(missing_ok=True)  # a cache: damaged is as good as absent
+
+    def save(self, catalogue: Catalogue, hashes: Sequence[bytes], model: str) -> None:
+        """Keep what a catalogue has fitted, unless it came from the file."""
+        fitted = catalogue.fitted
+        if self._file is None or fitted is None or not 0 < len(catalogue) <= _MOST:
+            return
+        key = _key(catalogue, hashes, model)
+        if key == self._known:
+            return
+        words, joint = fitted
+        space = {name: getattr(joint.space, name) for name in _SPACE}
+        part = self._file.with_suffix(".part.npz")
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            rows = {"rows": joint.rows, "inverse_lengths": joint.inverse_lengths}
+            np.savez(part, key=key, **words.arrays(), **space, **rows)
+            part.replace(self._file)
+        except OSError:
+            part.unlink(missing_ok=True)  # no room for a cache is no reason to fail
+
+
+def _key(catalogue: Catalogue, hashes: Sequence[bytes], model: str) -> str:
+    """Identity of contents, encoder, and which items have a vector."""
+    digest = sha256(_FORMAT + model.encode())
+    digest.update(b"".join(hashes))
+    digest.update(str(sum(map(len, catalogue.texts))).encode())  # tags are words too, but not content
+    digest.update(np.any(catalogue.vectors != 0, axis=1).tobytes())
+    return digest.hexdigest()
