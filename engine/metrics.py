@@ -32,10 +32,13 @@ def places(scores: FloatArray, wanted: RowArray, allowed: np.ndarray, tie: RowAr
         allowed: (n,) bool.
         tie: (n,) a permutation that orders equal scores, so that no policy gains from the order of the file.
     """
+    pool, pool_tie = scores[allowed], tie[allowed]
     found = np.empty(len(wanted), np.int64)
     for index, row in enumerate(wanted):
-        ahead = (scores > scores[row]) | ((scores == scores[row]) & (tie < tie[row]))
-        found[index] = 1 + np.count_nonzero(ahead & allowed)
+        score = scores[row]
+        found[index] = 1 + np.count_nonzero(pool > score)
+        if (equal := pool == score).sum() > 1:
+            found[index] += np.count_nonzero(pool_tie[equal] < tie[row])
     return np.sort(found)
 
 

@@ -4,20 +4,41 @@ from collections.abc import Callable
 
 from llmrec.engine.catalogue import Catalogue
 from llmrec.engine.policies.base import Contribution, Policy
+from llmrec.engine.policies.baselines import Nearest, Newest, RandomOrder, Svm
 from llmrec.engine.policies.blend import Blend
 from llmrec.engine.policies.essay import Essay
+from llmrec.engine.policies.mix import Mix
 from llmrec.engine.policies.rocchio import Clock, Rocchio, WordRocchio
+
+
+def _mean(white: bool = False, **clock: float) -> Callable[[Catalogue], Policy]:
+    return lambda catalogue: Rocchio(catalogue, Clock(**clock), white=white)  # type: ignore[arg-type]
+
 
 _MAKERS: dict[str, Callable[[Catalogue], Policy]] = {
     "blend": Blend,
     "essay": Essay,
-    "last": lambda catalogue: Rocchio(catalogue, Clock(last=1)),
-    "mean": Rocchio,
-    "white": lambda catalogue: Rocchio(catalogue, white=True),
+    "mix": Mix,
+    "white": _mean(white=True),
+    "white, 10 events": _mean(white=True, events=10),
     "tf-idf": WordRocchio,
+    "svm": Svm,
+    "nearest": Nearest,
+    "mean": _mean(),
+    "mean, 3 events": _mean(events=3),
+    "mean, 10 events": _mean(events=10),
+    "mean, 30 events": _mean(events=30),
+    "mean, 1 day": _mean(days=1),
+    "mean, 7 days": _mean(days=7),
+    "mean, 60 days": _mean(days=60),
+    "last": _mean(last=1),
+    "recency": Newest,
+    "random": RandomOrder,
 }
-POLICIES = tuple(_MAKERS)
-"""Names that `make_policy` knows; the first is the default."""
+POLICIES = ("blend", "essay")
+"""The policies for use; the first is the default."""
+BASELINES = tuple(name for name in _MAKERS if name not in POLICIES)
+"""Methods to compare with."""
 DEFAULT_POLICY = POLICIES[0]
 
 
@@ -32,4 +53,4 @@ def make_policy(name: str, catalogue: Catalogue) -> Policy:
     return _MAKERS[name](catalogue)
 
 
-__all__ = ["DEFAULT_POLICY", "POLICIES", "Contribution", "Policy", "make_policy"]
+__all__ = ["BASELINES", "DEFAULT_POLICY", "POLICIES", "Contribution", "Policy", "make_policy"]

@@ -56,7 +56,7 @@ class Periods:
         return int(self.period.max(initial=-1)) > int(self.period[self.period >= 0].min(initial=_BINS))
 
     def log_odds(self, history: DoubleArray) -> FloatArray:
-        """log p(period | user) / p(period | catalogue) of each item, 0 where the date is unknown. (B,) -> (n,).
+        """Log p(period | user) / p(period | catalogue) of each item, 0 where the date is unknown. (B,) -> (n,).
 
         p(. | user) is a kernel density of the periods of the user's events with a pseudo-count of the catalogue's.
         """

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from llmrec.engine.catalogue import Catalogue
-from llmrec.engine.policies.base import DAY, POSITIVE, Contribution, LogPolicy, moment
+from llmrec.engine.policies.base import DAY, Contribution, LogPolicy, moment
+from llmrec.engine.policies.baselines import Likeness, by_words, liked
 from llmrec.engine.records import Interaction
 from llmrec.engine.vectors import DoubleArray
 from llmrec.models import FloatArray
@@ -49,7 +50,7 @@ class Rocchio(LogPolicy):
 
     def _liked(self) -> tuple[list[int], DoubleArray, FloatArray]:
         """Indices, weights (m,) and vectors (m, d) of the positive events."""
-        chosen = [j for j, e in enumerate(self.events) if e.kind in POSITIVE and e.weight > 0]
+        chosen = liked(self.events)
         weights = self.clock.weights(np.array([moment(self.events[j].at) for j in chosen]))
         vectors = [self.catalogue.vector(self.events[j]) for j in chosen]
         stacked = np.array(vectors, np.float32).reshape(len(chosen), self.catalogue.dim)
@@ -70,38 +71,46 @@ class Rocchio(LogPolicy):
         return [Contribution("likes", float(a), j) for a, j in zip(amounts, chosen, strict=True)]
 
 
-class WordRocchio(LogPolicy):
-    """The mean of the liked items' tf-idf rows; the method of the first text recommenders."""
+class LikenessMean(LogPolicy):
+    """The mean likeness to what was liked, for likenesses that have no one vector to multiply with."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
-        """Know nothing yet."""
+    def __init__(self, catalogue: Catalogue, likeness: Likeness, part: str) -> None:
+        """Know nothing yet; `part` names the contributions."""
         super().__init__(catalogue)
-        self._total: FloatArray = self._constant()
-        self._count = 0
+        self._likeness, self._part = likeness, part
+        self.restore(())
 
     def learn(self, step: Sequence[Interaction]) -> None:
-        """Add each liked item's similarities."""
+        """Add each liked item's likenesses."""
         super().learn(step)
-        for event in step:
-            if event.kind in POSITIVE and event.row >= 0 and event.weight > 0:
-                self._total = self._total + self.catalogue.words.similarity(event.row)
-                self._count += 1
+        for j in liked(step):
+            self._total = self._total + self._likeness(self.catalogue, step[j])
+            self._count += 1
 
     def scores(self, now: float) -> FloatArray:
-        """Mean cosine to the liked items, (n,)."""
-        if len(self._total) != len(self.catalogue):
+        """Mean likeness to the liked items, (n,)."""
+        if self._version != self.catalogue.version:
             self.restore(self.events)
         return np.asarray(self._total / max(self._count, 1), np.float32)
 
     def explain(self, row: int, now: float) -> list[Contribution]:
-        """Cosine to each liked item, over their number."""
-        return [
-            Contribution("words", self.catalogue.words.between(row, e.row) / max(self._count, 1), j)
-            for j, e in enumerate(self.events)
-            if e.kind in POSITIVE and e.row >= 0 and e.weight > 0
-        ]
+        """Likeness to each liked item, over their number."""
+        parts = []
+        for j in liked(self.events):
+            near = float(self._likeness(self.catalogue, self.events[j])[row])
+            parts.append(Contribution(self._part, near / self._count, j))
+        return parts
 
     def restore(self, state: tuple[Interaction, ...]) -> None:
         """Sum again over the events of a snapshot."""
+        self._version = self.catalogue.version
         self.events, self._total, self._count = (), self._constant(), 0
         self.learn(state)
+
+
+class WordRocchio(LikenessMean):
+    """The mean of the liked items' tf-idf rows; the method of the first text recommenders."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        """Know nothing yet."""
+        super().__init__(catalogue, by_words, "words")
