@@ -49,6 +49,7 @@ def admit(
     *,
     sha256: str | None = None,
     free_memory: Callable[[], int | None] = available_memory,
+    digest: Callable[[Path], str] = sha256_of,
 ) -> Admitted:
     """Check a model file for a role.
 
@@ -57,6 +58,7 @@ def admit(
         role: "embed" needs an encoder, "write" a decoder.
         sha256: hex digest the whole file must have, when it is pinned.
         free_memory: gives the bytes the system can still hand out.
+        digest: gives the SHA-256 of a file, perhaps from a cache.
 
     Raises:
         ModelNotFound: there is no such file.
@@ -70,7 +72,7 @@ def admit(
     if role == "write" and header.is_encoder:
         raise ModelRejected(f"{path.name} embeds and cannot write texts; choose a writer with `llmrec models use`.")
     _check_memory(path, header, free_memory())
-    if sha256 is not None and sha256_of(path) != sha256.lower():
+    if sha256 is not None and digest(path) != sha256.lower():
         raise ModelRejected(f"{path.name} is not the pinned file (its SHA-256 differs); get it again.")
     if stamp_of(path) != before:
         raise ModelRejected(f"{path.name} changed while it was checked; try again.")

@@ -15,14 +15,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from llmrec.models.check import Role, admit, available_memory
+from llmrec.models.check import Role, admit, available_memory, stamp_of
 from llmrec.models.child import PROGRAM, Child, ChildGone
 from llmrec.models.errors import ModelError, ModelFailed, ModelRejected
+from llmrec.models.hashes import HashCache
 from llmrec.models.inbox import Request, RequestQueue
 from llmrec.models.protocol import VERSION, Frame
 
 _TICK = 0.02
 """Seconds between looks at `cancel` while the process works."""
+_MORE = 8
+"""Frames a request may have besides one for each token."""
 _REAP = 1.0
 """Seconds after which an idle process that died is noticed."""
 
@@ -66,6 +69,7 @@ class Host:
         limits: Limits | None = None,
         program: Sequence[str] = PROGRAM,
         writable: Sequence[Path] = (),
+        hashes: HashCache | None = None,
         free_memory: Callable[[], int | None] = available_memory,
     ):
         """Prepare; nothing is started before the first request.
@@ -76,6 +80,7 @@ class Host:
             limits: deadlines.
             program: the child's command; tests give their own.
             writable: folders the process may write to (only quantising does).
+            hashes: remembers hashes of files, for pinned models.
             free_memory: gives the bytes the system can still hand out.
         """
         self._log = log
@@ -83,6 +88,7 @@ class Host:
         self._limits = limits or Limits()
         self._program = tuple(program)
         self._writable = tuple(writable)
+        self._hashes = hashes or HashCache(None)
         self._free_memory = free_memory
         self._queue = RequestQueue()
         self._thread: threading.Thread | None = None
@@ -195,19 +201,17 @@ class Host:
         self._reap()
         if model is None:
             return self._child or self._start(self._readable)
+        if self._child and self._loaded.get(model.role) == (model, _stamp(model.path)):
+            return self._child
+        admitted = admit(
+            model.path, model.role, sha256=model.sha256, free_memory=self._free_memory, digest=self._hashes.digest
+        )
         folder = model.path.resolve().parent
-        admitted = None
-        known = self._loaded.get(model.role)
-        if known is None or known[0] != model:
-            admitted = admit(model.path, model.role, sha256=model.sha256, free_memory=self._free_memory)
         if folder not in self._readable:
-            self._end_child()
+            self._end_child()  # its sandbox cannot be widened
             self._readable = (*self._readable, folder)
         child = self._child or self._start(self._readable)
-        if self._loaded.get(model.role, (None,))[0] != model:
-            if admitted is None:
-                admitted = admit(model.path, model.role, sha256=model.sha256, free_memory=self._free_memory)
-            self._load(child, model, admitted.stamp, request)
+        self._load(child, model, admitted.stamp, request)
         return child
 
     def _start(self, readable: Sequence[Path]) -> Child:
@@ -243,6 +247,7 @@ class Host:
         child.send({"id": request.number, "op": request.operation, **request.fields}, seconds=limits.start)
         began = heard = time.monotonic()
         told_to_stop: float | None = None
+        left = request.fields.get("max_tokens", 0) + _MORE
         while True:
             frame = child.receive(seconds=_TICK)
             now = time.monotonic()
@@ -251,6 +256,7 @@ class Host:
                 _raise_error(frame)
                 if told_to_stop is None:
                     request.give(frame)
+                    left -= 1
                 if frame.fields.get("is") == "done":
                     return
             if told_to_stop is None and (request.cancelled or self._queue.closed):
@@ -259,6 +265,8 @@ class Host:
             if told_to_stop is not None and now - told_to_stop > limits.grace:
                 self._kill()
                 return
+            if left < 0:
+                raise ChildGone("said more than it was asked for")
             if now - heard > limits.silence or now - began > limits.total:
                 raise ChildGone("hung")
 
@@ -294,6 +302,14 @@ def _raise_error(frame: Frame) -> None:
     if frame.fields.get("is") == "error":
         kind = ModelRejected if frame.fields.get("kind") == "rejected" else ModelFailed
         raise kind(str(frame.fields.get("text", "The model process said no.")))
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    """What tells whether a file is still the same; None when it is gone."""
+    try:
+        return stamp_of(path)
+    except ModelRejected:
+        return None
 
 
 def _cores() -> int:

@@ -24,17 +24,19 @@ FloatArray = npt.NDArray[np.float32]
 _LOG_WARN, _LOG_ERROR = 3, 4
 
 
-@lib.llama_log_callback
-def _log(level: int, text: bytes, _: ctypes.c_void_p) -> None:
-    """Keep warnings and errors only; the binding's own callback mixes up the levels."""
+_MAX_PIECE = 256
+_QUANTISED = {"f16": 1, "q8_0": 7, "q4_k_m": 15, "q5_k_m": 17, "q6_k": 18}
+"""llama.cpp's numbers for the kinds of file that make sense here."""
+
+
+def _keep_warnings(level: int, text: bytes, _: ctypes.c_void_p) -> None:
+    """Log warnings and errors only; the binding's own callback mixes up the levels."""
     if level in (_LOG_WARN, _LOG_ERROR):
         os.write(2, text)
 
 
+_log = lib.llama_log_callback(_keep_warnings)
 lib.llama_log_set(_log, ctypes.c_void_p(0))
-
-_MAX_PIECE = 256
-_QUANTISED = {"q8_0": 7, "q4_k_m": 15, "q5_k_m": 17, "q6_k": 18, "f16": 1}
 
 
 class Weights:
@@ -128,7 +130,7 @@ class Weights:
 
 def _keep_marks() -> Any:
     """Tell BERT's tokenizer to leave marks alone: `bert_words` has dropped the right ones, llama.cpp drops more."""
-    overrides = (lib.llama_model_kv_override * 2)()  # the second ends the list
+    overrides: Any = (lib.llama_model_kv_override * 2)()  # the second ends the list
     overrides[0].tag = lib.LLAMA_KV_OVERRIDE_TYPE_BOOL
     overrides[0].key = b"tokenizer.ggml.normalizer.strip_accents"
     overrides[0].value.val_bool = False

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from llmrec.models import FloatArray, Prompt
-from llmrec.models.check import Role
 from llmrec.models.errors import ModelFailed
 from llmrec.models.gguf_header import read_header
 from llmrec.models.hashes import HashCache
@@ -25,27 +24,36 @@ _CUT = 16_000
 class _LlamaModel:
     """What both have: a file, an id, a host."""
 
-    _role: Role
-
     def __init__(self, path: Path, host: Host, *, sha256: str | None = None, hashes: HashCache | None = None):
-        self._file = ModelFile(path, self._role, sha256)
+        """Prepare; nothing is read yet.
+
+        Args:
+            path: the GGUF file.
+            host: the process that runs it.
+            sha256: hex digest it must have, when it is pinned.
+            hashes: remembers hashes of files.
+        """
+        self._path = path
         self._host = host
+        self._sha256 = sha256
         self._hashes = hashes or HashCache(None)
-        self._id: str | None = None
+        self._digest: str | None = None
         self._closed = False
 
     @property
     def model_id(self) -> str:
         """File name without `.gguf`, and the first 12 hex digits of its SHA-256."""
-        if self._id is None:
-            path = self._file.path
+        return f"{self._path.stem}@{self._known_digest()[:12]}"
+
+    def _known_digest(self) -> str:
+        """The pin, or what the file had when it was first asked for."""
+        if self._digest is None:
             try:
-                digest = self._file.sha256 or self._hashes.digest(path)
+                self._digest = self._sha256 or self._hashes.digest(self._path)
             except OSError:
-                read_header(path)  # says in words what is wrong with the path
-                raise ModelFailed(f"{path.name} could not be read.") from None
-            self._id = f"{path.stem}@{digest[:12]}"
-        return self._id
+                read_header(self._path)  # says in words what is wrong with the path
+                raise ModelFailed(f"{self._path.name} could not be read.") from None
+        return self._digest
 
     def close(self) -> None:
         """Refuse further use; the host is its owner's to close."""
@@ -53,18 +61,21 @@ class _LlamaModel:
 
     def _check_open(self) -> None:
         if self._closed:
-            raise ModelFailed(f"{self._file.path.name} was closed.")
+            raise ModelFailed(f"{self._path.name} was closed.")
 
 
 class LlamaEmbedder(_LlamaModel):
     """Unit vectors by an encoder in the model process."""
 
-    _role = "embed"
+    @property
+    def _file(self) -> ModelFile:
+        """The file whose hash is in the id: vectors are kept under it, so no other may answer."""
+        return ModelFile(self._path, "embed", self._known_digest())
 
     @property
     def dim(self) -> int:
         """Length of a vector, read from the file's header."""
-        return read_header(self._file.path).number("embedding_length")
+        return read_header(self._path).number("embedding_length")
 
     def embed(
         self, texts: Sequence[str], *, cancel: threading.Event | None = None, urgent: bool | None = None
@@ -100,7 +111,9 @@ class LlamaEmbedder(_LlamaModel):
 class LlamaWriter(_LlamaModel):
     """Texts by a decoder in the model process."""
 
-    _role = "write"
+    @property
+    def _file(self) -> ModelFile:
+        return ModelFile(self._path, "write", self._sha256)
 
     def stream(
         self,

@@ -34,7 +34,7 @@ def tiny_llama(
     vocabulary: int = BYTES,
     template: str | None = TEMPLATE,
     seed: int = 0,
-    ends: bool = True,
+    flat: bool = False,
 ) -> Path:
     """Write a random decoder in the Llama layout with a byte-level tokenizer.
 
@@ -47,7 +47,7 @@ def tiny_llama(
         vocabulary: ordinary tokens, bytes first; more are made up.
         template: chat template, or None.
         seed: of the weights.
-        ends: whether it has an end token at all.
+        flat: make all tokens equally probable, by an output matrix of zeros.
     """
     rng = np.random.default_rng(seed)
     writer = gguf.GGUFWriter(path, "llama")
@@ -71,8 +71,7 @@ def tiny_llama(
     writer.add_token_types([1] * len(ordinary) + [3] * len(SPECIAL))
     writer.add_token_merges([f"{byte_alphabet()[32]} {byte_alphabet()[32]}"])
     writer.add_bos_token_id(len(ordinary))
-    if ends:
-        writer.add_eos_token_id(len(ordinary))
+    writer.add_eos_token_id(len(ordinary))
     writer.add_add_bos_token(False)
     if template is not None:
         writer.add_chat_template(template)
@@ -81,6 +80,8 @@ def tiny_llama(
         writer.add_tensor(name, rng.normal(0, columns**-0.5, (rows, columns)).astype(np.float32))
 
     matrix("token_embd.weight", len(tokens), dim)
+    if flat:
+        writer.add_tensor("output.weight", np.zeros((len(tokens), dim), np.float32))
     writer.add_tensor("output_norm.weight", np.ones(dim, np.float32))
     for n in range(layers):
         for name in ("attn_q", "attn_k", "attn_v", "attn_output"):
