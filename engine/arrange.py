@@ -1,6 +1,6 @@
-"""From scores to the list on the screen: near-duplicates folded, variety, and two slots to explore.
+"""From the order by score to the list on the screen: near-duplicates folded, variety, and two slots to explore.
 
-Works on the top of a scored list only; evaluation measures the scores before this.
+Works on the top of an ordered list only; evaluation measures the scores before this.
 """
 
 from dataclasses import dataclass
@@ -8,78 +8,80 @@ from dataclasses import dataclass
 import numpy as np
 
 from llmrec.engine.catalogue import Catalogue
-from llmrec.engine.vectors import RowArray, top_k
+from llmrec.engine.records import IntArray
+from llmrec.engine.vectors import DoubleArray
 from llmrec.models import FloatArray
 
-_TOP = 200
-"""Rows that are arranged; below, the order is by score alone."""
+_TOP = 40
+"""Places that are folded and varied: about two screens."""
+_POOL = 200
+"""Places from which the exploration slots draw."""
 _SAME = 0.97
 """Cosine from which two items are the same story told twice."""
+_SAME_DAYS = 0.87
+"""The same where both appeared within two days; the sample feed's three pairs lie at .88 to .98, the next at .84."""
+_TWO_DAYS = 2 * 86_400.0
 _VARIETY = 0.7
 """Maximal marginal relevance: share of the score against the likeness to what stands above."""
-_SHOWN = 20
-"""Places for which variety is sought: about a screen."""
 EXPLORE_SLOTS = (4, 9)
 """Places (1 is best) that explore."""
-_EXPLORE_FROM = (_SHOWN, _TOP)
-"""Places whose items may be drawn into an exploration slot."""
 
 
 @dataclass(frozen=True, slots=True)
 class Arrangement:
     """An ordered list of rows."""
 
-    order: RowArray
-    """Rows, best first."""
+    rows: IntArray
+    """(m,) rows, best first."""
     folded: dict[int, tuple[int, ...]]
     """Rows hidden behind a row as near-duplicates of it."""
-    explore: frozenset[int]
+    explore: tuple[int, ...]
     """Rows that stand where they stand in order to learn."""
 
 
-def arrange(
-    scores: FloatArray, catalogue: Catalogue, rows: RowArray, *, rng: np.random.Generator, explore: bool
-) -> Arrangement:
-    """Order rows by score, fold near-duplicates, spread likes apart, and fill the exploration slots.
+def arrange(rows: IntArray, scores: FloatArray, catalogue: Catalogue, noise: DoubleArray | None) -> Arrangement:
+    """Fold near-duplicates, spread likes apart, and fill the exploration slots.
 
     Args:
-        scores: (n,) of all items of the catalogue.
+        rows: (m,) rows in the order of their scores.
+        scores: (m,) in the same order.
         catalogue: for the likeness of two items.
-        rows: the rows to list, in any order.
-        rng: draws the exploration slots.
-        explore: fill the exploration slots.
+        noise: (n,) a standard normal draw for each item of the catalogue, the same all day so that the slots do not
+            flicker from press to press; None for no exploration.
     """
-    rows = np.asarray(rows, np.int64)
-    ranked = rows[top_k(scores[rows], len(rows))]
-    top, rest = ranked[:_TOP], ranked[_TOP:]
-    likeness = catalogue.vectors[top] @ catalogue.vectors[top].T  # (t, d) @ (d, t) -> (t, t)
-    heads, folded = _fold(likeness)
-    order = _spread(scores[top], likeness, heads)
-    explored: list[int] = []
-    if explore:
-        order, explored = _explore(order, scores[top], likeness, rng)
-    return Arrangement(
-        np.concatenate([top[order], rest]).astype(np.int64),
-        {int(top[head]): tuple(int(top[i]) for i in hidden) for head, hidden in folded.items()},
-        frozenset(int(top[i]) for i in explored),
-    )
+    top = rows[:_TOP]
+    vectors = catalogue.vectors[top]
+    likeness = vectors @ vectors.T  # (t, d) @ (d, t) -> (t, t)
+    heads, folded = _fold(likeness, catalogue.published[top])
+    places = _spread(scores[: len(top)], likeness, heads)
+    ordered = np.concatenate([top[places], rows[_TOP:]])
+    explored: tuple[int, ...] = ()
+    if noise is not None:
+        ordered, explored = _explore(ordered, rows, scores, catalogue, noise)
+    hidden = {int(top[head]): tuple(int(top[i]) for i in group) for head, group in folded.items()}
+    return Arrangement(ordered.astype(np.int32), hidden, explored)
 
 
-def _fold(likeness: FloatArray) -> tuple[list[int], dict[int, list[int]]]:
+def _fold(likeness: FloatArray, published: DoubleArray) -> tuple[list[int], dict[int, list[int]]]:
     """The best of each group of near-duplicates, and those hidden behind it; places in the top."""
+    near_in_time = np.abs(published[:, None] - published) < _TWO_DAYS
+    same = (likeness >= _SAME) | ((likeness >= _SAME_DAYS) & near_in_time)
+    twins = np.tril(same, -1)  # each with those that stand above it
+    if not twins.any():
+        return list(range(len(likeness))), {}
     heads: list[int] = []
     folded: dict[int, list[int]] = {}
     for place in range(len(likeness)):
-        twin = next((head for head in heads if likeness[place, head] >= _SAME), None)
-        if twin is None:
+        head = next((h for h in heads if twins[place, h]), None)
+        if head is None:
             heads.append(place)
         else:
-            folded.setdefault(twin, []).append(place)
+            folded.setdefault(head, []).append(place)
     return heads, folded
 
 
 def _spread(scores: FloatArray, likeness: FloatArray, heads: list[int]) -> list[int]:
-    """Maximal marginal relevance (Carbonell and Goldstein, 1998) for the places on the first screen.
+    """Maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998).
 
     Each place goes to the item with the largest v s(c) - (1 - v) max_above c . a, where s is the score scaled to 0..1
     and the likeness is measured against what is usual in this list, so that a narrow list keeps its order.
@@ -89,39 +91,37 @@ def _spread(scores: FloatArray, likeness: FloatArray, heads: list[int]) -> list[
     left = np.array(heads)
     part = scores[left].astype(np.float64)
     value = (part - part.min()) / max(float(np.ptp(part)), 1e-12)
-    usual = likeness[np.ix_(left, left)]
-    low, high = np.median(usual), usual[~np.eye(len(left), dtype=bool)].max()
-    excess = np.clip((usual - low) / max(float(high - low), 1e-12), 0, 1)
+    among = likeness[np.ix_(left, left)]
+    low, high = np.median(among), (among - 2 * np.eye(len(left))).max()
+    excess = np.clip((among - low) / max(float(high - low), 1e-12), 0, 1)
+    penalty = (1 - _VARIETY) * value.mean()
+    gain = _VARIETY * value
     chosen = [0]
     above = excess[0].copy()
-    free = np.ones(len(left), bool)
-    free[0] = False
-    for _ in range(min(_SHOWN, len(left)) - 1):
-        gain = np.where(free, _VARIETY * value - (1 - _VARIETY) * value.mean() * above, -np.inf)
-        best = int(np.argmax(gain))
+    gain[0] = -np.inf
+    for _ in range(len(left) - 1):
+        best = int(np.argmax(gain - penalty * above))
         chosen.append(best)
-        free[best] = False
+        gain[best] = -np.inf
         np.maximum(above, excess[best], out=above)
-    return [int(left[i]) for i in chosen] + [int(left[i]) for i in np.flatnonzero(free)]
+    return [int(left[i]) for i in chosen]
 
 
 def _explore(
-    order: list[int], scores: FloatArray, likeness: FloatArray, rng: np.random.Generator
-) -> tuple[list[int], list[int]]:
-    """Thompson sampling: each slot goes to the row whose drawn score is highest.
+    ordered: IntArray, rows: IntArray, scores: FloatArray, catalogue: Catalogue, noise: DoubleArray
+) -> tuple[IntArray, tuple[int, ...]]:
+    """Thompson sampling: each slot goes to the row below the top whose drawn score is highest.
 
-    A row's score is believed with a spread that grows with its distance from the rows above, which are those that the
-    user's history speaks of most.
+    A row's score is believed with a spread that grows with its distance from the rows at the top, which are those that
+    the user's history speaks of most.
     """
-    explored: list[int] = []
-    for slot in EXPLORE_SLOTS:
-        pool = [row for row in order[_EXPLORE_FROM[0] : _EXPLORE_FROM[1]] if row not in explored]
-        if not pool or slot > len(order):
-            break
-        nearest = likeness[np.ix_(pool, order[:_SHOWN])].max(axis=1)
-        spread = float(scores[order].std()) * np.sqrt(np.clip(1 - nearest, 0, 1))
-        drawn = pool[int(np.argmax(scores[pool] + spread * rng.standard_normal(len(pool))))]
-        order = [row for row in order if row != drawn]
-        order.insert(slot - 1, drawn)
-        explored.append(drawn)
-    return order, explored
+    pool, believed = rows[_TOP:_POOL], scores[_TOP:_POOL]
+    if len(pool) < len(EXPLORE_SLOTS):
+        return ordered, ()
+    nearest = (catalogue.vectors[pool] @ catalogue.vectors[rows[:_TOP]].T).max(axis=1)  # (p, d) @ (d, t) -> (p,)
+    spread = float(scores[:_POOL].std()) * np.sqrt(np.clip(1 - nearest, 0, 1))
+    best = pool[np.argsort(-(believed + spread * noise[pool]), kind="stable")[: len(EXPLORE_SLOTS)]]
+    moved = ordered[~np.isin(ordered, best)]
+    for slot, row in zip(EXPLORE_SLOTS, best, strict=True):
+        moved = np.insert(moved, slot - 1, row)
+    return moved, tuple(int(row) for row in best)

@@ -206,6 +206,7 @@ def _taken(change: Any, word: str, json_: bool) -> None:
 @click.option("--model", type=click.Choice(POLICIES), default="blend", show_default=True, help="Ranking policy.")
 @click.option("--why", is_flag=True, help="Show what each score is made of.")
 @click.option("--seen", is_flag=True, help="Also items already acted on.")
+@click.option("--varied", is_flag=True, help="As on screen: duplicates folded, variety, two exploration slots.")
 @json_option
 @plain_option
 @with_engine
@@ -218,11 +219,12 @@ def recommend(
     model: str,
     why: bool,
     seen: bool,
+    varied: bool,
     json_: bool,
     plain: bool,
 ) -> None:
     """The ranked list."""
-    view = View(domain=domain, seen=seen)
+    view = View(domain=domain, seen=seen, varied=varied)
     ranked = engine.recommend(user, n, as_of, view=view, policy=model, why=why)
     _note(engine)
     rows = [

@@ -379,13 +379,21 @@ class Engine:
             person, now = self._live.past(user, self._clock(), as_of)
             if policy not in (None, self._policy):
                 person = self._live.replayed(user, now, policy)
-            listing = self._lists.listing(person, view, now)
-            rows = listing.rows[:n]
-            ids: list[ItemId] = list(self._live.items.ids[rows])
-            titles = {item.id: item.title for item in self.items(ids)}
+            listing, folded, explored = self._lists.arranged(user, self._lists.listing(person, view, now), view, now)
+            ids = self._live.items.ids
+            found = zip(listing.rows[:n].tolist(), listing.scores[:n].tolist(), strict=True)
+            titles = {item.id: item.title for item in self.items(list(ids[listing.rows[:n]]))}
             return [
-                Recommendation(rank, i, titles[i], float(score), explain.reasons(person, int(row), now) if why else ())
-                for rank, (i, row, score) in enumerate(zip(ids, rows, listing.scores, strict=False), start=1)
+                Recommendation(
+                    rank,
+                    ids[row],
+                    titles[ids[row]],
+                    score,
+                    reasons=explain.reasons(person, row, now) if why else (),
+                    explore=row in explored,
+                    folded=tuple(ids[list(folded.get(row, ()))]),
+                )
+                for rank, (row, score) in enumerate(found, start=1)
             ]
 
     def why(self, user: str, item: ItemId, as_of: float | None = None, *, view: View = _EVERYTHING) -> Why:

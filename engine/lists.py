@@ -2,14 +2,19 @@
 
 import time
 from dataclasses import replace
+from hashlib import sha256
 
 import numpy as np
 
+from llmrec.engine.arrange import arrange
 from llmrec.engine.listing import Ids, Listing, moved, ordered, places, visible
 from llmrec.engine.live import Live
 from llmrec.engine.person import Person
 from llmrec.engine.records import NEW, Batch, Change, IntArray, View
 from llmrec.engine.store import Store
+from llmrec.engine.vectors import DoubleArray
+
+_DAY = 86_400.0
 
 
 class Lists:
@@ -20,6 +25,7 @@ class Lists:
         self._store = store
         self._live = live
         self._places: dict[tuple[str, str | None, str], IntArray] = {}
+        self._noise: tuple[tuple[str, int, int], DoubleArray] | None = None
         self._revision = 0
 
     def listing(self, person: Person, view: View, now: float) -> Listing:
@@ -27,6 +33,26 @@ class Lists:
         items = self._live.items
         matching = {i for i, _ in self._store.find_words(view.query, len(items))} if view.query else None
         return ordered(person.policy.scores(now), visible(items, person, view, now, matching))
+
+    def arranged(
+        self, user: str, listing: Listing, view: View, now: float
+    ) -> tuple[Listing, dict[int, tuple[int, ...]], tuple[int, ...]]:
+        """The listing as a screen shows it, what is folded behind its rows, and the rows that explore."""
+        if not view.varied or not len(listing.rows):
+            return listing, {}, ()
+        noise = None if view.query else self._noise_of(user, now)
+        found = arrange(listing.rows, listing.scores, self._live.items.catalogue, noise)
+        score_of = np.zeros(len(self._live.items), np.float32)
+        score_of[listing.rows] = listing.scores
+        return Listing(found.rows, score_of[found.rows]), found.folded, found.explore
+
+    def _noise_of(self, user: str, now: float) -> DoubleArray:
+        """A standard normal draw per item, the same for a user all day, (n,)."""
+        day = (user, int(now // _DAY), len(self._live.items))
+        if self._noise is None or self._noise[0] != day:
+            seed = int.from_bytes(sha256(repr(day).encode()).digest()[:8], "little")
+            self._noise = (day, np.random.default_rng(seed).standard_normal(len(self._live.items)))
+        return self._noise[1]
 
     def rank(self, person: Person, view: View, now: float, row: int) -> int:
         """Rank of a row, 1 is best; 0 where it is not in the list."""
@@ -44,7 +70,7 @@ class Lists:
             started: `time.perf_counter()` when the press came.
         """
         items, person = self._live.items, self._live.person(user, now)
-        listing = self.listing(person, view, now)
+        listing, folded, explored = self.arranged(user, self.listing(person, view, now), view, now)
         key = (user, view.domain, view.query)
         before = self._places.get(key)
         moves = moved(listing.rows, before if before is not None and len(before) == len(items) else None)
@@ -58,6 +84,8 @@ class Lists:
             ids=Ids(items.ids, listing.rows, items.rows),
             scores=listing.scores,
             moves=moves,
+            explore=frozenset(items.ids[list(explored)]),
+            folded={items.ids[row]: tuple(items.ids[list(hidden)]) for row, hidden in folded.items()},
             mood=person.policy.mood(now),
             change=change,
             seconds=time.perf_counter() - started,

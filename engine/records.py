@@ -126,6 +126,8 @@ class View:
     """Shown although acted on: the rows on which a key was just pressed."""
     query: str = ""
     """Only items matching these words."""
+    varied: bool = False
+    """Near-duplicates folded, likes spread apart and two exploration slots, as on a screen; else by score alone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ class ForYou(ItemScreen, inherit_bindings=False):
 
     def __init__(self) -> None:
         super().__init__()
-        self.view = View()
+        self.view = View(varied=True)
         self.ranking: Batch | None = None
         self.interests: tuple[Interest, ...] = ()
         self._domains: tuple[str, ...] = ()
@@ -90,7 +90,7 @@ class ForYou(ItemScreen, inherit_bindings=False):
         domains = tuple(name for name in engine.domains() if name != "all")
         kept = engine.setting("tui.domain", domains[0] if domains else "")
         domain = kept if kept in domains and len(domains) > 1 else None
-        view = View(domain)
+        view = View(domain, varied=True)
         batch = engine.view(user, view)
         yield Started(domains, domain, Ranked(batch, view, self._near(batch), engine.marks(user), top=True))
         yield StatusRead(engine.status())
@@ -206,7 +206,7 @@ class ForYou(ItemScreen, inherit_bindings=False):
     def on_started(self, message: Started) -> None:
         """The first answer."""
         self._domains = message.domains
-        self.view = View(message.domain)
+        self.view = View(message.domain, varied=True)
         self.on_ranked(message.ranked)
         if not message.ranked.marks:
             self.say(_WELCOME)
@@ -386,7 +386,7 @@ class ForYou(ItemScreen, inherit_bindings=False):
             self._choose_domain(names[(names.index(self.view.domain) + step) % len(names)])
 
     def _choose_domain(self, domain: str | None) -> None:
-        self._show_view(View(domain, query=self.view.query))
+        self._show_view(View(domain, query=self.view.query, varied=True))
         self.desk.remember("tui.domain", domain or "all")
 
     @on(OneLine.Pressed, "#header")
