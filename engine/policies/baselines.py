@@ -26,7 +26,8 @@ def by_meaning(catalogue: Catalogue, event: Interaction) -> FloatArray:
 
 def by_white(catalogue: Catalogue, event: Interaction) -> FloatArray:
     """Cosine of the whitened vectors."""
-    return catalogue.whitened @ catalogue.whitening.apply(catalogue.vector(event)[None])[0]
+    white = catalogue.whitening.apply(catalogue.vector(event)[None])[0]
+    return np.asarray(catalogue.whitened @ white, np.float32)
 
 
 def by_words(catalogue: Catalogue, event: Interaction) -> FloatArray:

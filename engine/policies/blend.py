@@ -8,7 +8,9 @@ with s_k the whitened or plain cosine in the joint space of meaning and words (`
 rows; w_j is the strength of the event's kind, and age counts events or days. Facts of the items stand beside them
 (`facts`). All are put on one scale, z_k = (S_k - mean S_k) / deviation of S_k over the catalogue, and
 
-    score(c) = sum_k g_k z_k(c),    g_k = p_k exp(a_k - a).
+    score(c) = sum_k g_k q(z_k(c)),    g_k = p_k exp(a_k - a),
+
+where q(z) = z up to 4 and 4 + log(z - 3) beyond, so that one expert's outlier does not outvote all others.
 
 p_k is a prior that is the same for everybody. a_k says how much better than the average a of all experts expert k
 ranked what this user then chose: each chosen item at place r of expert k earns log 1 / (r + 3), the log-likelihood
@@ -28,13 +30,15 @@ import numpy as np
 from llmrec.engine.catalogue import Catalogue
 from llmrec.engine.policies import experts, facts
 from llmrec.engine.policies.base import POSITIVE, Contribution
-from llmrec.engine.policies.experts import DAY_RATES, EVENT_RATES, EXPERTS, SPACES
+from llmrec.engine.policies.experts import RECIPE, Recipe
 from llmrec.engine.records import Interaction
 from llmrec.engine.vectors import DoubleArray
 from llmrec.models import FloatArray
 
 _CAUTION = 5.0
 """Steps' worth of belief that all experts are equally good for this user."""
+_TAIL = 4.0
+"""Deviations from the mean beyond which a score grows only with its logarithm."""
 _ZIPF = 3.0
 """Added to a place, so that the first places hardly differ."""
 _BOUNDS = (0.1, 4.0)
@@ -43,8 +47,6 @@ _CHOICES = 16
 """Chosen items of one step that teach the gate; a bulk import teaches no more than a long evening."""
 _BULK = 64
 """Events compared with the catalogue at once."""
-_PARTS = (*(expert.part for expert in EXPERTS), *facts.PARTS)
-_ALL_PRIORS = np.concatenate([experts.PRIORS, facts.PRIORS])
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +75,18 @@ class _State:
 class Blend:
     """Experts on whitened and plain meaning, words, text length and dates, mixed per user; see the module."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: Catalogue, recipe: Recipe = RECIPE) -> None:
         """Know nothing yet."""
         self.catalogue = catalogue
+        self.recipe = recipe
         self._state = self._blank()
 
     def _blank(self) -> _State:
         catalogue = self.catalogue
-        n, e = len(catalogue), len(EXPERTS)
+        n, e = len(catalogue), len(self.recipe.experts)
         self._length = facts.written(catalogue.texts)
         self._periods = facts.Periods(catalogue)
-        nothing = np.zeros(len(_ALL_PRIORS))
+        nothing = np.zeros(len(self.recipe.priors))
         zeros = np.zeros((e, n), np.float32)
         steady, dates = np.zeros((0, n), np.float32), np.zeros(n, np.float32)
         return _State((), catalogue.version, zeros, np.zeros(e), steady, -np.inf, dates, (), nothing, 0)
@@ -112,7 +115,7 @@ class Blend:
 
     def _judged(self, state: _State, chosen: list[int]) -> _State:
         """Credit each expert for the places at which it had the chosen items."""
-        spoken = any(experts.strength(event) > 0 for event in state.events)
+        spoken = any(self.recipe.strength(event) > 0 for event in state.events)
         fresh = [row for row in chosen if row not in state.touched]
         if not fresh or not spoken:
             return state
@@ -129,7 +132,7 @@ class Blend:
 
     def _with(self, state: _State, events: list[Interaction]) -> _State:
         """The state after some events."""
-        weights = np.array([experts.strength(event) for event in events])
+        weights = np.array([self.recipe.strength(event) for event in events])
         counted = [event for event, weight in zip(events, weights, strict=True) if weight]
         rows = tuple(dict.fromkeys((*state.touched, *(event.row for event in events if event.row >= 0))))
         state = replace(state, events=(*state.events, *events), touched=rows)
@@ -150,15 +153,15 @@ class Blend:
         """Fade the sums to the newest moment and add the events: S <- 2^-(...) S + W s."""
         times = np.array([experts.at(event) for event in events])
         newest = max(state.reference, float(times.max()))
-        weights = strengths * experts.fading(times, newest)  # (E, m)
+        weights = strengths * self.recipe.fading(times, newest)  # (E, m)
         lapse = newest - state.reference if np.isfinite(state.reference) else 0.0
-        old = 2.0 ** -np.minimum(len(events) * EVENT_RATES + lapse * DAY_RATES, 1000)
+        old = 2.0 ** -np.minimum(len(events) * self.recipe.event_rates + lapse * self.recipe.day_rates, 1000)
         sums = state.sums * old[:, None].astype(np.float32)
-        for k, space in enumerate(SPACES):
+        for k, space in enumerate(self.recipe.spaces):
             for j in range(len(events)):
                 sums[k] += np.float32(weights[k, j]) * like[space, j]
         centres = like.mean(axis=2, dtype=np.float64) if like.shape[2] else np.zeros(like.shape[:2])
-        means = old * state.means + np.einsum("em,em->e", weights, centres[SPACES])
+        means = old * state.means + np.einsum("em,em->e", weights, centres[self.recipe.spaces])
         return replace(state, sums=sums, means=means, reference=newest)
 
     def _dates(self, events: tuple[Interaction, ...]) -> FloatArray:
@@ -166,7 +169,7 @@ class Blend:
         if not self._periods.speak:
             return np.zeros(len(self.catalogue), np.float32)
         history = np.zeros(len(self._periods.counts))
-        liked = [e.row for e in events if e.row >= 0 and experts.strength(e) > 0][-20:]
+        liked = [e.row for e in events if e.row >= 0 and self.recipe.strength(e) > 0][-20:]
         for age, row in enumerate(reversed(liked)):
             if (period := self._periods.period[row]) >= 0:
                 history[period] += 2.0 ** (-age / 3)
@@ -179,16 +182,17 @@ class Blend:
         if not len(state.steady):
             return state.sums
         lapse = max(0.0, now - state.reference) if np.isfinite(state.reference) else 0.0
-        fading = 2.0 ** -np.minimum(lapse * DAY_RATES, 1000)
+        fading = 2.0 ** -np.minimum(lapse * self.recipe.day_rates, 1000)
         faded = state.sums * fading[:, None].astype(np.float32)
-        return np.asarray(faded + state.steady[SPACES], np.float32)
+        return np.asarray(faded + state.steady[self.recipe.spaces], np.float32)
 
     def gate(self) -> DoubleArray:
         """Weight of each expert and fact for this user, (E + facts,)."""
         state = self._state
         gained = state.advantage / (state.steps + _CAUTION)
-        gained -= np.average(gained, weights=_ALL_PRIORS)
-        return np.asarray(_ALL_PRIORS * np.clip(np.exp(gained), *_BOUNDS))
+        gained -= np.average(gained, weights=self.recipe.priors)
+        moved = np.clip(np.exp(self.recipe.learning * gained), *_BOUNDS)
+        return np.asarray(self.recipe.priors * moved)
 
     def _scales(self, now: float) -> tuple[FloatArray, DoubleArray, DoubleArray]:
         """S_k, its mean over the items, and the factor g_k / deviation; (E, n), (E,), (E,)."""
@@ -198,25 +202,36 @@ class Blend:
         power = np.array([float(row @ row) for row in sums]) / n
         deviation = np.sqrt(np.maximum(power - means**2, 0))
         usable = deviation > 1e-6 * np.sqrt(np.maximum(power, 1e-12))
-        factor = np.where(usable, self.gate()[: len(EXPERTS)] / np.where(usable, deviation, 1), 0)
+        factor = np.where(usable, self.gate()[: len(self.recipe.experts)] / np.where(usable, deviation, 1), 0)
         return sums, means, factor
 
     def scores(self, now: float) -> FloatArray:
         """The mixed score of all items, (n,)."""
         self._follow_catalogue()
         sums, means, factor = self._scales(now)
-        gate = self.gate()[len(EXPERTS) :].astype(np.float32)
+        gate = self.gate()[len(self.recipe.experts) :].astype(np.float32)
         total = factor.astype(np.float32) @ sums  # (E,) @ (E, n) -> (n,)
         total -= np.float32(factor @ means)
+        self._squeeze(total, sums, means, factor)
         total += gate[facts.LENGTH] * self._length
         total += gate[facts.DATE] * self._state.dates
         return total
 
+    def _squeeze(self, total: FloatArray, sums: FloatArray, means: DoubleArray, factor: DoubleArray) -> None:
+        """Take from the total what the few outliers of each expert have too much."""
+        gate = self.gate()
+        for k in np.flatnonzero(factor):
+            edge = means[k] + _TAIL * gate[k] / factor[k]
+            rows = np.flatnonzero(sums[k] > np.float32(edge))
+            excess = (sums[k, rows] - edge) * factor[k] / gate[k]
+            total[rows] -= (gate[k] * (excess - np.log1p(excess))).astype(np.float32)
+
     def explain(self, row: int, now: float) -> list[Contribution]:
         """Each event's share in each expert, and the item's own facts."""
         self._follow_catalogue()
-        state, gate = self._state, self.gate()[len(EXPERTS) :]
-        _, _, factor = self._scales(now)
+        state, gate = self._state, self.gate()[len(self.recipe.experts) :]
+        sums, means, factor = self._scales(now)
+        factor = factor * self._kept(sums[:, row], means, factor)
         parts = [
             Contribution(facts.PARTS[facts.LENGTH], float(gate[facts.LENGTH] * self._length[row])),
             Contribution(facts.PARTS[facts.DATE], float(gate[facts.DATE] * state.dates[row])),
@@ -226,36 +241,43 @@ class Blend:
         for start in range(0, len(spoken), _BULK):
             some = spoken[start : start + _BULK]
             like = experts.likenesses(self.catalogue, [state.events[j] for j in some])
-            amounts = factor[:, None] * weights[:, some] * (like[:, :, row] - like.mean(axis=2))[SPACES]  # (E, m)
+            amounts = (
+                factor[:, None] * weights[:, some] * (like[:, :, row] - like.mean(axis=2))[self.recipe.spaces]
+            )  # (E, m)
             parts += self._by_part(amounts, some)
         return [part for part in parts if part.amount]
+
+    def _kept(self, values: FloatArray, means: DoubleArray, factor: DoubleArray) -> DoubleArray:
+        """Share of one row's scores that the tails leave: q(z) / z for each expert. (E,) -> (E,)."""
+        z = (values - means) * factor / self.gate()[: len(factor)]
+        excess = np.maximum(z - _TAIL, 0)
+        return np.asarray(np.where(excess > 0, (_TAIL + np.log1p(excess)) / np.maximum(z, _TAIL), 1))
 
     def _event_weights(self, now: float) -> DoubleArray:
         """Weight of each learnt event in each expert's sum now, (E, m)."""
         state = self._state
-        strengths = np.array([experts.strength(event) for event in state.events])
+        strengths = np.array([self.recipe.strength(event) for event in state.events])
         fades = np.array([event.fades for event in state.events], bool)
-        weights = np.repeat(strengths[None], len(EXPERTS), axis=0)
+        weights = np.repeat(strengths[None], len(self.recipe.experts), axis=0)
         faded = np.flatnonzero(fades & (strengths != 0))
         times = np.array([experts.at(state.events[j]) for j in faded])
         reference = max(state.reference, now) if len(state.steady) else state.reference
         if len(faded):
-            weights[:, faded] *= experts.fading(times, reference)
+            weights[:, faded] *= self.recipe.fading(times, reference)
         return weights
 
-    @staticmethod
-    def _by_part(amounts: DoubleArray, events: list[int]) -> list[Contribution]:
+    def _by_part(self, amounts: DoubleArray, events: list[int]) -> list[Contribution]:
         """Amounts (E, m) summed over the experts that share a name; dislikes under their own."""
         parts = []
-        for name in dict.fromkeys(expert.part for expert in EXPERTS):
-            own = amounts[[k for k, expert in enumerate(EXPERTS) if expert.part == name]].sum(axis=0)
+        for name in dict.fromkeys(expert.part for expert in self.recipe.experts):
+            own = amounts[[k for k, expert in enumerate(self.recipe.experts) if expert.part == name]].sum(axis=0)
             parts += [Contribution(name, float(a), j) for a, j in zip(own, events, strict=True)]
         return parts
 
     def mood(self, now: float) -> float:
         """Share of the experts that follow the present session in the gate, 0 to 1."""
-        gate = self.gate()[: len(EXPERTS)]
-        return float(gate[experts.SESSION].sum() / gate.sum())
+        gate = self.gate()[: len(self.recipe.experts)]
+        return float(gate[self.recipe.session > 0].sum() / gate.sum())
 
     # -- undo --------------------------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """The views of one user's past that the default policy mixes, and the fixed facts of items beside them."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -8,10 +9,13 @@ from llmrec.engine.catalogue import Catalogue
 from llmrec.engine.policies.base import DAY, kind_weight, moment
 from llmrec.engine.records import Interaction
 from llmrec.engine.vectors import DoubleArray
+from llmrec.engine.words import IndexArray
 from llmrec.models import FloatArray
 
 WHITE, PLAIN, WORDS = 0, 1, 2
 """The three likenesses of items: whitened joint space, plain joint space, shared words."""
+_LIKE = 3.0
+"""Weight of a like in the essay's scale; here it counts as one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,42 +39,70 @@ class Expert:
         return self.events < 10 or self.days < 10
 
 
-EXPERTS = (
-    Expert("likes", WHITE, 0.6),
-    Expert("likes", WHITE, 0.3, events=10),
-    Expert("recent", WHITE, 0.2, events=3),
-    Expert("likes", WHITE, 0.2, days=30),
-    Expert("likes", PLAIN, 0.2),
-    Expert("recent", PLAIN, 0.3, events=3),
-    Expert("recent", PLAIN, 0.2, days=7),
-    Expert("words", WORDS, 0.5, events=10),
-    Expert("words", WORDS, 0.1, days=7),
-)
-SPACES = np.array([expert.space for expert in EXPERTS])
-PRIORS = np.array([expert.prior for expert in EXPERTS])
-EVENT_RATES = 1 / np.array([expert.events for expert in EXPERTS])
-"""(E,) halvings per event."""
-DAY_RATES = 1 / (DAY * np.array([expert.days for expert in EXPERTS]))
-"""(E,) halvings per second."""
-SESSION = np.array([expert.session for expert in EXPERTS])
+@dataclass(frozen=True)
+class Recipe:
+    """What is mixed, and in which proportions before anything is known of the user."""
 
-_LIKE = 3.0
-"""Weight of a like in the essay's scale; here it counts as one."""
-_AGAINST = 0.3
-"""Strength of a dislike against a like: what is disliked lies near what is liked, so more would hurt both."""
+    experts: tuple[Expert, ...] = (
+        Expert("likes", WHITE, 0.4),
+        Expert("likes", WHITE, 0.3, events=30),
+        Expert("likes", WHITE, 0.3, events=10),
+        Expert("recent", WHITE, 0.1, events=3),
+        Expert("likes", WHITE, 0.2, days=30),
+        Expert("likes", PLAIN, 0.2),
+        Expert("recent", PLAIN, 0.25, events=3),
+        Expert("recent", PLAIN, 0.15, days=7),
+        Expert("words", WORDS, 0.5, events=10),
+        Expert("words", WORDS, 0.1, days=7),
+    )
+    length: float = 0.8
+    """Prior weight of how much is written about an item."""
+    date: float = 0.4
+    """Prior weight of the period in which an item appeared."""
+    learning: float = 1.0
+    """How far the gate follows what it learns of the user."""
+    against: float = 0.3
+    """Strength of a dislike against a like: what is disliked lies near what is liked, so more would hurt both."""
+
+    @cached_property
+    def spaces(self) -> IndexArray:
+        """Space of each expert, (E,)."""
+        return np.array([expert.space for expert in self.experts])
+
+    @cached_property
+    def priors(self) -> DoubleArray:
+        """Prior weights of the experts and the two facts, (E + 2,)."""
+        return np.array([*(expert.prior for expert in self.experts), self.length, self.date])
+
+    @cached_property
+    def event_rates(self) -> DoubleArray:
+        """Halvings per event, (E,)."""
+        return 1 / np.array([expert.events for expert in self.experts])
+
+    @cached_property
+    def day_rates(self) -> DoubleArray:
+        """Halvings per second, (E,)."""
+        return 1 / (DAY * np.array([expert.days for expert in self.experts]))
+
+    @cached_property
+    def session(self) -> IndexArray:
+        """Which experts follow the present mood, (E,) of 0 and 1."""
+        return np.array([int(expert.session) for expert in self.experts])
+
+    def strength(self, event: Interaction) -> float:
+        """Signed weight of an event in the experts' sums; a like is 1."""
+        weight = kind_weight(event) / _LIKE
+        return weight if weight > 0 else self.against * weight
+
+    def fading(self, event_times: DoubleArray, reference: float) -> DoubleArray:
+        """Weights of m events learnt in this order, newest last, for each expert. (m,) -> (E, m)."""
+        behind = np.arange(len(event_times) - 1, -1, -1)
+        age = np.maximum(reference - event_times, 0)
+        halvings = self.event_rates[:, None] * behind + self.day_rates[:, None] * age
+        return np.asarray(2.0 ** -np.minimum(halvings, 1000))
 
 
-def strength(event: Interaction) -> float:
-    """Signed weight of an event in the experts' sums; a like is 1."""
-    weight = kind_weight(event) / _LIKE
-    return weight if weight > 0 else _AGAINST * weight
-
-
-def fading(event_times: DoubleArray, reference: float) -> DoubleArray:
-    """Weights of m events learnt in this order, newest last, for each expert. (m,) -> (E, m)."""
-    behind = np.arange(len(event_times) - 1, -1, -1)
-    halvings = EVENT_RATES[:, None] * behind + DAY_RATES[:, None] * np.maximum(reference - event_times, 0)
-    return np.asarray(2.0 ** -np.minimum(halvings, 1000))
+RECIPE = Recipe()
 
 
 def likenesses(catalogue: Catalogue, events: list[Interaction]) -> FloatArray:

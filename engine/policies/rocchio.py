@@ -78,7 +78,8 @@ class LikenessMean(LogPolicy):
         """Know nothing yet; `part` names the contributions."""
         super().__init__(catalogue)
         self._likeness, self._part = likeness, part
-        self.restore(())
+        self._version = catalogue.version
+        self._total, self._count = self._constant(), 0
 
     def learn(self, step: Sequence[Interaction]) -> None:
         """Add each liked item's likenesses."""
