@@ -314,7 +314,7 @@ class Engine:
             change = None
             if entry is not None:
                 self._store.append_undo(user, entry.id, now)
-                self._live.forget_person(user)
+                self._live.take_back(user, entry, now)
                 target = entry
                 if entry.undoes is not None:
                     target = next(e for e in self._store.log(user) if e.id == entry.undoes)

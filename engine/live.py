@@ -45,6 +45,12 @@ class Live:
         """Replay a user's log at next use."""
         self._people.pop(user, None)
 
+    def take_back(self, user: str, entry: LogEntry, now: float) -> None:
+        """Let a user's state forget an entry that the log no longer counts."""
+        person = self._people.get(user)
+        if person is None or not person.rewind(entry.id, active(self._store.log(user)), now):
+            self.forget_person(user)
+
     def person(self, user: str, now: float) -> Person:
         """A user's state, replayed where it is not at hand or a correction has run out."""
         person = self._people.get(user)

@@ -3,8 +3,11 @@
 All of it is a function of the log. A new event is added in place; an undo, a correction or a late event replays it.
 """
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
+from typing import Any
 
 from llmrec.engine.catalogue import Catalogue
 from llmrec.engine.interests import DAY, STRENGTH, Cluster, InterestModel
@@ -16,7 +19,20 @@ from llmrec.models import FloatArray
 
 _MARK_ORDER = (Kind.PURCHASE, Kind.SAVE, Kind.LIKE, Kind.FINISH, Kind.DISLIKE, Kind.SKIP, Kind.OPEN, Kind.DWELL)
 """Of several things done with one item, the first of these is shown; a later like or dislike replaces the other."""
+_KEPT_ROWS = 1_000_000
+"""Rows of the catalogue times steps that can be undone at once without a replay."""
 _OPPOSITES = {Kind.LIKE: Kind.DISLIKE, Kind.DISLIKE: Kind.LIKE}
+
+
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """What is needed to go back to the moment before an entry; the policies' states never change once made."""
+
+    entry: int
+    policy: Any
+    essay: Any
+    learnt: int
+    latest: float
 
 
 class Person:
@@ -52,6 +68,7 @@ class Person:
         self.stale_at = float("inf")
         """Unix seconds at which the state must be replayed because a snooze or a steering phrase ends."""
         self._latest = float("-inf")
+        self._before: deque[_Before] = deque(maxlen=max(2, min(16, _KEPT_ROWS // max(len(catalogue), 1))))
 
     def replay(self, entries: Sequence[LogEntry], now: float) -> None:
         """Learn a whole log of entries that count, oldest first, as of a moment."""
@@ -76,9 +93,34 @@ class Person:
             return None
         if event.at <= self._latest:  # of the same moment too, because a moment is learnt as one step
             raise LateEvent
+        policy, essay = self.policy.snapshot(), self.essay.snapshot()
+        self._before.append(_Before(entry.id, policy, essay, len(self.entries), self._latest))
         cluster = self._feed(entry, event)
         self._learn([(entry, self._corrected(event, cluster, now))])
         return cluster
+
+    def rewind(self, entry_id: int, remaining: Sequence[LogEntry], now: float) -> bool:
+        """Forget the newest entry without replaying the products of the others; False where that is not possible.
+
+        Args:
+            entry_id: what is taken back.
+            remaining: all entries that still count, oldest first.
+            now: Unix seconds.
+        """
+        if not self._before or self._before[-1].entry != entry_id:
+            return False
+        before = self._before.pop()
+        self.policy.restore(before.policy)
+        self.essay.restore(before.essay)
+        self.entries = self.entries[: before.learnt]
+        self._latest = before.latest
+        self.interests, self.marks, self.acted_rows = InterestModel(), {}, []
+        for entry in remaining:  # interests are cheap to grow again, and so need no undo of their own
+            if entry.kind == "control":
+                self._correct(entry, now)
+            elif (event := self._interaction(entry, now)) is not None:
+                self._feed(entry, event)
+        return True
 
     def _learn(self, step: Sequence[tuple[LogEntry, Interaction]]) -> None:
         events = [event for _, event in step]

@@ -122,6 +122,27 @@ def test_the_live_state_equals_a_replay_of_the_log(events: list[tuple[int, Kind,
         assert live.ids == replayed.ids
 
 
+@settings(max_examples=25, deadline=None)
+@given(EVENTS, st.integers(1, 12))
+def test_undoing_equals_never_having_pressed(events: list[tuple[int, Kind, float]], undone: int) -> None:
+    items, clock = catalogue(), Clock(NOW)
+    with Engine.open(":memory:", embedder=HashingEmbedder(), clock=clock) as engine:
+        engine.add_items(items)
+        list(engine.index())
+        for row, kind, gap in events:
+            clock.advance(gap)
+            engine.record("me", items[row].id, kind)
+        for _ in range(undone):
+            live = engine.undo("me")
+        live_interests = engine.interests("me")
+        engine._live.forget()
+        replayed = engine.view("me")
+        np.testing.assert_allclose(live.scores, replayed.scores, atol=1e-5)
+        assert live.ids == replayed.ids
+        assert engine.interests("me") == live_interests
+        assert len(engine.history("me")) == max(0, len(events) - undone)
+
+
 def test_the_past_can_be_seen_as_it_was(filled: Engine, clock: Clock) -> None:
     filled.record("me", "sea1", Kind.LIKE)
     then = [r.id for r in filled.recommend("me", 10)]
