@@ -69,6 +69,7 @@ class Host:
         limits: Limits | None = None,
         program: Sequence[str] = PROGRAM,
         writable: Sequence[Path] = (),
+        readable: Sequence[Path] = (),
         hashes: HashCache | None = None,
         free_memory: Callable[[], int | None] = available_memory,
     ):
@@ -80,6 +81,7 @@ class Host:
             limits: deadlines.
             program: the child's command; tests give their own.
             writable: folders the process may write to (only quantising does).
+            readable: folders it may read, besides those of the models it is asked for.
             hashes: remembers hashes of files, for pinned models.
             free_memory: gives the bytes the system can still hand out.
         """
@@ -94,7 +96,7 @@ class Host:
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
         self._child: Child | None = None
-        self._readable: tuple[Path, ...] = ()
+        self._readable = tuple(readable)
         self._loaded: dict[Role, tuple[ModelFile, tuple[int, int, int]]] = {}
         self._info: dict[Role, dict[str, Any]] = {}
         _open_hosts.add(self)

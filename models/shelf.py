@@ -1,19 +1,278 @@
-"""The models a user has: the bundled ones, the ones in the data folder, and which of them are in use."""
+"""The models a user has: the bundled ones, the ones in the user's folder, and which of them are in use."""
 
+import json
+import os
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 
-from llmrec.models.errors import ModelNotFound
+from llmrec.models import catalogue
+from llmrec.models.catalogue import Entry, Kind
+from llmrec.models.check import admit
+from llmrec.models.download import Progress, fetch
+from llmrec.models.errors import ModelError, ModelNotFound, ModelRejected
+from llmrec.models.gguf_header import read_header
 from llmrec.models.hashes import HashCache
-from llmrec.models.host import Host
-from llmrec.models.llamacpp import LlamaEmbedder
+from llmrec.models.host import Host, Limits
+from llmrec.models.llamacpp import LlamaEmbedder, LlamaWriter
 from llmrec.models.setup import FILE_NAME, WEIGHTS
 
-_BUNDLED_ENCODERS = ("llmrec-embed.Q8_0.gguf", FILE_NAME)
-"""Best first."""
+HUB = "https://huggingface.co"
+"""Where pinned models come from; LLMREC_HUB names a mirror."""
+QUANTISED = ("q8_0", "q6_k", "q5_k_m", "q4_k_m", "f16")
+"""Kinds of file that `quantize` writes."""
+
+_BUNDLED: dict[Kind, tuple[str, ...]] = {
+    "encoder": ("llmrec-embed.Q8_0.gguf", FILE_NAME),
+    "writer": ("llmrec-write.Q8_0.gguf",),
+}
+"""File names, best first."""
+_CHOICES = "models.toml"
+_HASHES = "hashes.json"
+_UNQUANTISED = (0, 1, 32)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One model, here or to be had."""
+
+    name: str
+    """In the catalogue, or the file name without `.gguf`."""
+    kind: Kind
+    """Encoder or writer."""
+    path: Path | None
+    """Where it is; None when it must be pulled first."""
+    size: int
+    """Bytes."""
+    used: bool
+    """Whether it is the one in use."""
+    origin: str
+    """"bundled", "pulled", "your own" or "to pull"."""
+    entry: Entry | None = None
+    """What the catalogue says of it."""
+
+
+class Shelf:
+    """Models in the installation and in the user's folder."""
+
+    def __init__(self, folder: Path | None, *, cache: Path | None = None, bundled: Path = WEIGHTS):
+        """Look at nothing yet.
+
+        Args:
+            folder: the user's models and `models.toml`; None for the bundled ones only.
+            cache: folder in which hashes of files are remembered.
+            bundled: the installation's models.
+        """
+        self._folder = folder
+        self._bundled = bundled
+        self.hashes = HashCache(cache / _HASHES if cache else None)
+
+    def rows(self) -> list[Row]:
+        """All models that are here, and those of the catalogue that are not."""
+        entries = {entry.file: entry for entry in catalogue.load()}
+        used = {path.resolve() for kind in _BUNDLED if (path := self._in_use(kind))}
+        rows = [row for path in self._files() if (row := self._row(path, entries.get(path.name), used))]
+        here = {row.name for row in rows}
+        missing = [entry for entry in entries.values() if entry.name not in here]
+        return rows + [Row(e.name, e.kind, None, e.size, False, "to pull", e) for e in missing]
+
+    def path(self, name: str) -> Path:
+        """The file of a model that is here, by its name or its file name.
+
+        Raises:
+            ModelNotFound: it is not here; the text names the command that brings it.
+        """
+        for row in self.rows():
+            if row.path and name.lower() in (row.name.lower(), row.path.name.lower()):
+                return row.path
+        if any(name.lower() == entry.name.lower() for entry in catalogue.load()):
+            raise ModelNotFound(f"{name} is not here yet: `llmrec models pull {name}`.")
+        raise ModelNotFound(f"There is no model {name!r}; `llmrec models list` shows what there is.")
+
+    def chosen(self, kind: Kind) -> Path | None:
+        """The model to use: the user's choice, else the best bundled one, else None.
+
+        Raises:
+            ModelNotFound: the chosen file is gone.
+            ModelRejected: the file of choices is damaged.
+        """
+        choice = self._choices().get(kind)
+        if choice is None:
+            return self._best(kind)
+        path = self._resolve(choice)
+        if not path.is_file():
+            raise ModelNotFound(f"The {kind} in use, {choice}, is gone: pull it again, or `llmrec models use` another.")
+        return path
+
+    def use(self, name: str) -> Row:
+        """Use a model from now on.
+
+        Args:
+            name: of a model that is here, or a path to a GGUF file of one's own.
+
+        Raises:
+            ModelError: there is no such model, or it cannot be used.
+        """
+        own = Path(name).expanduser()
+        path = own.resolve() if own.suffix == ".gguf" and own.is_file() else self.path(name)
+        kind: Kind = "encoder" if read_header(path).is_encoder else "writer"
+        admit(path, "embed" if kind == "encoder" else "write", sha256=self._pin(path), digest=self.hashes.digest)
+        if path == self._best(kind):
+            self._choose(kind, None)
+        else:
+            self._choose(kind, path.name if path.parent == self._folder else str(path))
+        return next(row for row in self.rows() if row.path == path)
+
+    def pull(self, name: str, *, hub: str | None = None, cancel: Event | None = None) -> Iterator[Progress]:
+        """Fetch a model of the catalogue; yields the progress.
+
+        Raises:
+            ModelNotFound: the catalogue has no such model.
+            ModelRejected: its entry is not pinned.
+            DownloadFailed: it could not be fetched.
+        """
+        entry = catalogue.find(name)
+        if not entry.pinned:
+            raise ModelRejected(
+                f"{entry.name} is not pinned, so it cannot be pulled; get {entry.file} from {entry.repo} yourself and "
+                f"run `llmrec models use PATH`."
+            )
+        target = self._own_folder() / entry.file
+        url = entry.url(hub or os.environ.get("LLMREC_HUB") or HUB)
+        if not (target.is_file() and self.hashes.digest(target) == entry.sha256):
+            yield from fetch(url, target, size=entry.size, sha256=entry.sha256, cancel=cancel)
+
+    def verify(self) -> Iterator[tuple[Row, str]]:
+        """Check every model that is here; yields each with what is wrong with it, "" for nothing."""
+        for row in self.rows():
+            if row.path is None:
+                continue
+            try:
+                read_header(row.path)
+                pin = row.entry.sha256 if row.entry and row.entry.pinned else None
+                admit(row.path, "embed" if row.kind == "encoder" else "write", sha256=pin, free_memory=lambda: None)
+            except ModelError as exc:
+                yield row, str(exc)
+            else:
+                yield row, ""
+
+    def remove(self, name: str) -> Path:
+        """Delete a model of the user's folder; if it was in use, the bundled one is used again.
+
+        Raises:
+            ModelNotFound: it is not here.
+            ModelRejected: it is bundled, or lies elsewhere.
+        """
+        path = self.path(name)
+        if path.parent != self._folder:
+            raise ModelRejected(f"{path.name} is not in your models folder; it is left alone.")
+        for kind, choice in self._choices().items():
+            if self._resolve(choice) == path:
+                self._choose(kind, None)
+        path.unlink()
+        return path
+
+    def quantize(self, name: str, ftype: str, *, log: Path | None = None) -> Path:
+        """Write a smaller copy of an F16 or F32 model into the user's folder.
+
+        Args:
+            name: of a model that is here, or a path.
+            ftype: one of `QUANTISED`.
+            log: where llama.cpp's words go.
+
+        Raises:
+            ModelError: the model is not here, is quantised already, or llama.cpp could not.
+        """
+        source = Path(name).expanduser() if Path(name).expanduser().is_file() else self.path(name)
+        if read_header(source).metadata.get("general.file_type") not in _UNQUANTISED:
+            raise ModelRejected(f"{source.name} is quantised already; start from an F16 or F32 file.")
+        out = self._own_folder() / f"{source.stem.removesuffix('.F16').removesuffix('.F32')}.{ftype.upper()}.gguf"
+        part = out.with_name(out.name + ".part")
+        limits = Limits(silence=3600, total=3600)
+        host = Host(log=log, limits=limits, writable=[out.parent], readable=[source.resolve().parent])
+        try:
+            host.answer("quantize", {"path": str(source.resolve()), "out": str(part), "ftype": ftype})
+            read_header(part)
+            os.replace(part, out)
+        finally:
+            host.close()
+            part.unlink(missing_ok=True)
+        return out
+
+    def _files(self) -> list[Path]:
+        """GGUF files, the bundled ones first."""
+        folders = [folder for folder in (self._bundled, self._folder) if folder and folder.is_dir()]
+        own = [path for choice in self._choices().values() if (path := self._resolve(choice)).is_absolute()]
+        found = [path for folder in folders for path in sorted(folder.glob("*.gguf"))]
+        return found + [path for path in own if path not in found and path.is_file()]
+
+    def _row(self, path: Path, entry: Entry | None, used: set[Path]) -> Row | None:
+        """A row for a file; None for one that is not a model."""
+        try:
+            kind: Kind = "encoder" if read_header(path).is_encoder else "writer"
+        except ModelError:
+            if entry is None:
+                return None
+            kind = entry.kind
+        origin = "bundled" if path.parent == self._bundled else "pulled" if entry else "your own"
+        name = entry.name if entry else path.stem
+        return Row(name, kind, path, path.stat().st_size, path.resolve() in used, origin, entry)
+
+    def _in_use(self, kind: Kind) -> Path | None:
+        """The chosen model, or None when it is gone."""
+        try:
+            return self.chosen(kind)
+        except ModelNotFound:
+            return None
+
+    def _best(self, kind: Kind) -> Path | None:
+        """What is used when the user chose nothing."""
+        paths = [self._bundled / name for name in _BUNDLED[kind]]
+        if self._folder is not None:
+            paths += [self._folder / entry.file for entry in catalogue.load() if entry.kind == kind]
+        return next((path for path in paths if path.is_file()), None)
+
+    def _pin(self, path: Path) -> str | None:
+        """The catalogue's hash of a file of that name in the user's folder."""
+        pins = {entry.file: entry.sha256 for entry in catalogue.load() if entry.pinned}
+        return pins.get(path.name) if path.parent == self._folder else None
+
+    def _resolve(self, choice: str) -> Path:
+        return Path(choice) if Path(choice).is_absolute() or self._folder is None else self._folder / choice
+
+    def _own_folder(self) -> Path:
+        if self._folder is None:
+            raise ModelRejected("There is no folder for your own models.")
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return self._folder
+
+    def _choices(self) -> dict[Kind, str]:
+        """What the user chose, by kind."""
+        file = self._folder / _CHOICES if self._folder else None
+        if file is None or not file.is_file():
+            return {}
+        try:
+            table = tomllib.loads(file.read_text("utf-8"))
+        except (OSError, ValueError) as exc:
+            raise ModelRejected(f"{file} is damaged ({exc}); delete it to use the bundled models.") from exc
+        return {kind: table[kind] for kind in _BUNDLED if isinstance(table.get(kind), str)}
+
+    def _choose(self, kind: Kind, choice: str | None) -> None:
+        """Record a choice, or forget it."""
+        choices = {**self._choices()}
+        choices.pop(kind, None)
+        if choice is not None:
+            choices[kind] = choice
+        file = self._own_folder() / _CHOICES
+        part = file.with_name(file.name + ".part")
+        part.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in choices.items()), "utf-8")
+        os.replace(part, file)
 
 
 def default_embedder(
-    *, models_folder: Path | None = None, cache_folder: Path | None = None, host: Host
+    *, models_folder: Path | None = None, cache_folder: Path | None = None, host: Host, bundled: Path = WEIGHTS
 ) -> LlamaEmbedder:
     """The encoder in use: the user's choice, else the bundled one. Loads nothing.
 
@@ -21,13 +280,28 @@ def default_embedder(
         models_folder: the user's folder of models.
         cache_folder: where hashes of files are remembered.
         host: the process that will run it.
+        bundled: the installation's models.
 
     Raises:
         ModelNotFound: there is none; the text names the command that brings it.
     """
-    hashes = HashCache(cache_folder / "hashes.json" if cache_folder else None)
-    for folder in (models_folder, WEIGHTS):
-        for name in _BUNDLED_ENCODERS:
-            if folder is not None and (folder / name).is_file():
-                return LlamaEmbedder(folder / name, host, hashes=hashes)
-    raise ModelNotFound("There is no encoder yet; run `make run` once, or `llmrec models pull all-MiniLM-L6-v2`.")
+    shelf = Shelf(models_folder, cache=cache_folder, bundled=bundled)
+    path = shelf.chosen("encoder")
+    if path is None:
+        raise ModelNotFound("There is no encoder yet; run `make run` once, or `llmrec models pull all-MiniLM-L6-v2`.")
+    return LlamaEmbedder(path, host, hashes=shelf.hashes)
+
+
+def default_writer(
+    *, models_folder: Path | None = None, cache_folder: Path | None = None, host: Host, bundled: Path = WEIGHTS
+) -> LlamaWriter:
+    """The writer in use, as `default_embedder` the encoder.
+
+    Raises:
+        ModelNotFound: there is none; the text names the command that brings it.
+    """
+    shelf = Shelf(models_folder, cache=cache_folder, bundled=bundled)
+    path = shelf.chosen("writer")
+    if path is None:
+        raise ModelNotFound("There is no writer; `llmrec models pull Qwen3-0.6B` brings one.")
+    return LlamaWriter(path, host, hashes=shelf.hashes)
