@@ -23,7 +23,7 @@ NOW_HALF_LIFE: Final = 2 * DAY
 """Seconds after which an event counts half in what is liked now."""
 ALWAYS_HALF_LIFE: Final = 60 * DAY
 """Seconds after which an event counts half in long-term taste; PinnerSage's decay of .01 a day is about 69 days."""
-JOIN: Final = 0.25
+JOIN: Final = 0.27
 """Cosine to a centroid from which an event joins an interest: 95 of 100 pairs of different topics in the sample items
 lie below it, half of the pairs of one topic above, and a centroid is nearer than a single item."""
 STRENGTH: Final[Mapping[Kind, float]] = {
