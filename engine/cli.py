@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from llmrec.engine.cli_models import models
 from llmrec.engine.cli_output import ago, as_json, day, progress_bar, show
 from llmrec.engine.errors import LlmrecError
 from llmrec.engine.facade import Engine
@@ -487,6 +488,8 @@ def bench() -> None:
     for line in run():
         click.echo(line)
 
+
+main.add_command(models)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -7,17 +7,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
+from typing import TYPE_CHECKING
 
 from llmrec.models import catalogue
 from llmrec.models.catalogue import Entry, Kind
 from llmrec.models.check import admit
-from llmrec.models.download import Progress, fetch
 from llmrec.models.errors import ModelError, ModelNotFound, ModelRejected
 from llmrec.models.gguf_header import read_header
 from llmrec.models.hashes import HashCache
 from llmrec.models.host import Host, Limits
 from llmrec.models.llamacpp import LlamaEmbedder, LlamaWriter
 from llmrec.models.setup import FILE_NAME, WEIGHTS
+
+if TYPE_CHECKING:
+    from llmrec.models.download import Progress
 
 HUB = "https://huggingface.co"
 """Where pinned models come from; LLMREC_HUB names a mirror."""
@@ -92,7 +95,7 @@ class Shelf:
         raise ModelNotFound(f"There is no model {name!r}; `llmrec models list` shows what there is.")
 
     def chosen(self, kind: Kind) -> Path | None:
-        """The model to use: the user's choice, else the best bundled one, else None.
+        """The model to use: the user's choice, else the best bundled one, else a pulled one, else None.
 
         Raises:
             ModelNotFound: the chosen file is gone.
@@ -125,7 +128,7 @@ class Shelf:
             self._choose(kind, path.name if path.parent == self._folder else str(path))
         return next(row for row in self.rows() if row.path == path)
 
-    def pull(self, name: str, *, hub: str | None = None, cancel: Event | None = None) -> Iterator[Progress]:
+    def pull(self, name: str, *, hub: str | None = None, cancel: Event | None = None) -> Iterator["Progress"]:
         """Fetch a model of the catalogue; yields the progress.
 
         Raises:
@@ -133,6 +136,8 @@ class Shelf:
             ModelRejected: its entry is not pinned.
             DownloadFailed: it could not be fetched.
         """
+        from llmrec.models.download import fetch  # brings the web client, which nothing else needs
+
         entry = catalogue.find(name)
         if not entry.pinned:
             raise ModelRejected(
