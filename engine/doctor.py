@@ -50,6 +50,7 @@ def _checks(db: Path | None) -> Iterator[Check]:
         counts = f"{status.items} items, {status.pending} of them without vector, {status.events} log entries"
         yield Check("items", True, counts)
         yield _encoder(engine)
+        yield _process(engine)
         yield Check("writer", True, status.writer or "none installed: texts are the items' own words")
         yield _ranking(engine)
 
@@ -59,12 +60,31 @@ def _encoder(engine: Engine) -> Check:
         started = time.perf_counter()
         vectors = engine.embed_texts(["boats and tides", "sailing on the sea", "interest rates"])
         seconds = time.perf_counter() - started
+        speed = _texts_a_second(engine)
     except LlmrecError as exc:
         return Check("encoder", False, str(exc))
     close, far = float(vectors[0] @ vectors[1]), float(vectors[0] @ vectors[2])
     note = engine.status().note
-    found = f"{engine.encoder_id}, {vectors.shape[1]} dimensions, first answer in {seconds:.2f} s"
+    found = f"{engine.encoder_id}, {vectors.shape[1]} dimensions, first answer in {seconds:.2f} s, {speed:.0f} texts a second"
     return Check("encoder", close > far or bool(note), f"{found}; {note}" if note else found)
+
+
+def _texts_a_second(engine: Engine, count: int = 24) -> float:
+    """Speed on texts of about 100 tokens."""
+    text = " ".join(["The harbour fills twice a day, and the tide table says when."] * 7)
+    started = time.perf_counter()
+    engine.embed_texts([f"{k} {text}" for k in range(count)])
+    return count / (time.perf_counter() - started)
+
+
+def _process(engine: Engine) -> Check:
+    try:
+        says = engine.model_process()
+    except LlmrecError as exc:
+        return Check("model process", False, str(exc))
+    return Check(
+        "model process", True, "; ".join(f"{key} {value}" for key, value in says.items() if key not in ("id", "is"))
+    )
 
 
 def _ranking(engine: Engine) -> Check:

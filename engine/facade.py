@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Event as Cancel
 from threading import RLock
+from typing import Any
 
 import numpy as np
 
@@ -106,6 +107,7 @@ class Engine:
         if embedder is None:
             host = Host(log=paths.log)
             embedder, note = _installed_encoder(paths, host)
+            writer = writer or _installed_writer(paths, host)
         return cls(store, embedder, writer, clock=clock, note=note, policy=policy, host=host, cache=paths.cache)
 
     def close(self) -> None:
@@ -568,6 +570,14 @@ class Engine:
             self._store.count_items(), self._store.count_events(), pending, self._embedder.model_id, writer, self._note
         )
 
+    def model_process(self) -> dict[str, Any]:
+        """What the model process says of itself: sandbox, threads, processor features; empty where there is none.
+
+        Raises:
+            ModelError: it cannot be started.
+        """
+        return self._host.health() if self._host is not None else {}
+
     def setting(self, key: str, default: str = "") -> str:
         """A kept setting of the screen."""
         return self._store.setting(key, default)
@@ -592,3 +602,13 @@ def _installed_encoder(paths: Paths, host: Host) -> tuple[Embedder, str]:
         from llmrec.models.hashing import HashingEmbedder
 
         return HashingEmbedder(), f"similarity by words only: {exc}"
+
+
+def _installed_writer(paths: Paths, host: Host) -> Writer | None:
+    """The installed writer; without one the texts are the items' own words, which the screen says."""
+    from llmrec.models.shelf import default_writer
+
+    try:
+        return default_writer(models_folder=paths.models, cache_folder=paths.cache, host=host)
+    except ModelNotFound:
+        return None

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -51,12 +52,12 @@ class KeptSpace:
         if key == self._known:
             return
         words, joint = fitted
-        space = {name: getattr(joint.space, name) for name in _SPACE}
+        arrays: dict[str, Any] = {name: getattr(joint.space, name) for name in _SPACE}
+        arrays |= {**words.arrays(), "rows": joint.rows, "inverse_lengths": joint.inverse_lengths, "key": key}
         part = self._file.with_suffix(".part.npz")
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            rows = {"rows": joint.rows, "inverse_lengths": joint.inverse_lengths}
-            np.savez(part, key=key, **words.arrays(), **space, **rows)
+            np.savez(part, **arrays)
             part.replace(self._file)
         except OSError:
             part.unlink(missing_ok=True)  # no room for a cache is no reason to fail
