@@ -211,7 +211,9 @@ async def test_copy_takes_the_address_or_the_text(opened: Opened) -> None:
     async with opened() as ui:
         await ui.press("y")
         assert ui.app.clipboard == "https://example.org/0"
-        await ui.press("j", "y")
+        await ui.press("j")
+        await ui.until(lambda: any("Angle 0" in row for row in ui.rows))
+        await ui.press("y")
         assert ui.app.clipboard == "Angle 0 on Five tools about databases, part 3."
         assert ui.notices[-1] == "Copied the text"
 
