@@ -16,6 +16,7 @@ import click
 
 from llmrec.engine.cli_models import models
 from llmrec.engine.cli_output import ago, as_json, day, progress_bar, show
+from llmrec.engine.cli_report import report
 from llmrec.engine.errors import LlmrecError
 from llmrec.engine.facade import Engine
 from llmrec.engine.importers import Problems
@@ -204,7 +205,7 @@ def _taken(change: Any, word: str, json_: bool) -> None:
 @view_options
 @click.option("-n", default=10, show_default=True, type=click.IntRange(1, 100_000), help="How many.")
 @click.option("--as-of", type=_Moment(), help="The list as it was at a past moment.")
-@click.option("--model", type=click.Choice(POLICIES), default="blend", show_default=True, help="Ranking policy.")
+@click.option("--model", type=click.Choice(POLICIES), help="Ranking policy; the adopted one by default.")
 @click.option("--why", is_flag=True, help="Show what each score is made of.")
 @click.option("--seen", is_flag=True, help="Also items already acted on.")
 @click.option("--varied", is_flag=True, help="As on screen: duplicates folded, variety, two exploration slots.")
@@ -217,7 +218,7 @@ def recommend(
     domain: str | None,
     n: int,
     as_of: float | None,
-    model: str,
+    model: str | None,
     why: bool,
     seen: bool,
     varied: bool,
@@ -490,6 +491,7 @@ def bench() -> None:
 
 
 main.add_command(models)
+main.add_command(report)
 
 if __name__ == "__main__":
     sys.exit(main())

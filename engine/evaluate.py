@@ -175,6 +175,13 @@ class Evaluation:
 
     def user(self, history: History, cancel: Cancel | None = None) -> UserResult | None:
         """Replay one user with every method; None if cancelled."""
+        measured = self.trace(history, cancel)
+        if measured is None:
+            return None
+        return UserResult(history.user, len(measured[self._names[0]]), {n: _mean(q) for n, q in measured.items()})
+
+    def trace(self, history: History, cancel: Cancel | None = None) -> dict[str, list[Quality]] | None:
+        """Quality of each method at each measured step of one user; None if cancelled."""
         policies = {name: self._policy(name) for name in self._names}
         measured: dict[str, list[Quality]] = {name: [] for name in self._names}
         allowed = np.ones(len(self._catalogue), bool)
@@ -190,7 +197,7 @@ class Evaluation:
                     measured[name].append(quality(ranks))
                 policy.learn(step.events)
             allowed[[event.row for event in step.events]] = False
-        return UserResult(history.user, len(measured[self._names[0]]), {n: _mean(q) for n, q in measured.items()})
+        return measured
 
     def run(self, chosen: Sequence[History], cancel: Cancel | None = None) -> Iterator[UserResult]:
         """Results user by user; ends early when cancelled. Nothing of a user is kept."""

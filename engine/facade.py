@@ -13,6 +13,7 @@ import numpy as np
 from llmrec.engine import explain, half_life, importers, prompts, searching, steering
 from llmrec.engine.embedding import Vectors
 from llmrec.engine.errors import LlmrecError, ModelNotFound, UnknownItem
+from llmrec.engine.evaluate import History, histories
 from llmrec.engine.interests import ACTIONS
 from llmrec.engine.items import Items
 from llmrec.engine.lists import Lists
@@ -37,6 +38,7 @@ from llmrec.engine.records import (
     Why,
     Written,
 )
+from llmrec.engine.report import METHODS, Served, report
 from llmrec.engine.store import Store
 from llmrec.engine.writing import Desk
 from llmrec.models import Embedder, FloatArray, Writer
@@ -44,6 +46,8 @@ from llmrec.models.host import Host
 
 Clock = Callable[[], float]
 _EVERYTHING = View()
+_POLICY = "policy"
+"""Setting that names the adopted policy."""
 _CANDIDATES = 4
 """Candidate texts per item and author."""
 
@@ -86,7 +90,7 @@ class Engine:
         embedder: Embedder | None = None,
         writer: Writer | None = None,
         clock: Clock = time.time,
-        policy: str = DEFAULT_POLICY,
+        policy: str | None = None,
     ) -> "Engine":
         """Open the store and name the models; no model is loaded before it is needed.
 
@@ -95,7 +99,7 @@ class Engine:
             embedder: None takes the installed encoder, or, where there is none, a hashing of words (said in `status`).
             writer: None takes the installed writer, or the item's own words.
             clock: Unix seconds.
-            policy: name of the ranking policy.
+            policy: name of the ranking policy; None takes the one adopted, or the default.
 
         Raises:
             StoreError: the database cannot be used.
@@ -104,6 +108,7 @@ class Engine:
         place = None if str(path) == ":memory:" else Path(path) if path is not None else paths.db
         store = Store(place)
         note, host = "", None
+        policy = policy or store.setting(_POLICY, DEFAULT_POLICY)
         if embedder is None:
             host = Host(log=paths.log)
             embedder, note = _installed_encoder(paths, host)
@@ -417,6 +422,33 @@ class Engine:
             person, now = self._live.past(user, self._clock(), as_of)
             words = {c.leader: self._live.words_of(person, c.leader) for c in person.interests.clusters}
             return person.interests.describe(now, words)
+
+    @property
+    def policy(self) -> str:
+        """Name of the ranking policy in use."""
+        return self._policy
+
+    def report(self, user: str, cancel: Cancel | None = None) -> list[Served]:
+        """How well each method would have served a user's own log, best first.
+
+        Raises:
+            LlmrecError: the log is too short.
+        """
+        events = [event for event in self._store.all_events() if event.user == user]
+        with self._lock:
+            items = self._live.items
+        found = histories(events, items.rows)
+        return report(items.catalogue, found[0] if found else History(user, ()), self._policy, cancel=cancel)
+
+    def adopt(self, policy: str) -> None:
+        """Rank with another method from now on.
+
+        Raises:
+            LlmrecError: there is no such method.
+        """
+        if policy not in METHODS:
+            raise LlmrecError(f"{policy!r} is not one of {', '.join(METHODS)}.")
+        self._store.set_setting(_POLICY, policy)
 
     def interest_vector(self, user: str) -> FloatArray:
         """The essay's U_i = sum_j w_ij C_j now, (d,), of any length."""

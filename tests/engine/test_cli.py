@@ -157,3 +157,20 @@ def test_doctor_finds_no_network_asked_for(filled) -> None:  # type: ignore[no-u
 
 def test_plain_output_says_one_thing_a_line(filled) -> None:  # type: ignore[no-untyped-def]
     assert filled("recommend", "--plain").stdout.startswith("rank: 1; id: s2; title: Knots at sea; score: ")
+
+
+def test_a_report_on_ones_own_log_and_adopting_only_when_told(filled, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    assert "a report needs 5" in filled("report", code=1).stderr
+    items = [{"title": f"{w} {k}", "text": f"{w} " * 5, "id": f"{w}{k}"} for k in range(9) for w in ("rope", "oven")]
+    events = [{"item": f"rope{k}", "kind": "like", "at": f"2020-02-0{k + 1}"} for k in range(8)]
+    (tmp_path / "more.jsonl").write_text("\n".join(map(json.dumps, items)))
+    (tmp_path / "more_events.jsonl").write_text("\n".join(map(json.dumps, events)))
+    filled("import", str(tmp_path / "more.jsonl"))
+    filled("events", str(tmp_path / "more_events.jsonl"))
+    served = json.loads(filled("report", "--json").stdout)
+    assert [s["method"] for s in served if s["in_use"]] == ["blend"]
+    assert [s["ndcg"] for s in served] == sorted((s["ndcg"] for s in served), reverse=True)
+    assert all(s["low"] <= s["gain"] <= s["high"] for s in served)
+    filled("report", "--adopt", "nonsense", code=1)
+    filled("report", "--adopt", "white")
+    assert [s["method"] for s in json.loads(filled("report", "--json").stdout) if s["in_use"]] == ["white"]
