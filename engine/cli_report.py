@@ -16,7 +16,7 @@ from llmrec.engine.records import DEFAULT_USER
 @click.option("--json", "json_", is_flag=True, help="Machine-readable output.")
 @click.pass_context
 def report(ctx: click.Context, user: str, adopt: str | None, json_: bool) -> None:
-    """Would another method or clock have served your own log better?"""
+    """Whether another method or clock would have served your own log better."""
     with Engine.open(ctx.find_root().obj) as engine:
         if adopt is not None:
             engine.adopt(adopt)

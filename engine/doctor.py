@@ -65,7 +65,9 @@ def _encoder(engine: Engine) -> Check:
         return Check("encoder", False, str(exc))
     close, far = float(vectors[0] @ vectors[1]), float(vectors[0] @ vectors[2])
     note = engine.status().note
-    found = f"{engine.encoder_id}, {vectors.shape[1]} dimensions, first answer in {seconds:.2f} s, {speed:.0f} texts a second"
+    found = (
+        f"{engine.encoder_id}, {vectors.shape[1]} dimensions, first answer {seconds:.2f} s, {speed:.0f} texts a second"
+    )
     return Check("encoder", close > far or bool(note), f"{found}; {note}" if note else found)
 
 

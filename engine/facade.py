@@ -38,7 +38,7 @@ from llmrec.engine.records import (
     Why,
     Written,
 )
-from llmrec.engine.report import METHODS, Served, report
+from llmrec.engine.report import METHODS, Served, judged, report
 from llmrec.engine.store import Store
 from llmrec.engine.writing import Desk
 from llmrec.models import Embedder, FloatArray, Writer
@@ -437,7 +437,7 @@ class Engine:
         events = [event for event in self._store.all_events() if event.user == user]
         with self._lock:
             items = self._live.items
-        found = histories(events, items.rows)
+        found = histories(judged(events), items.rows)
         return report(items.catalogue, found[0] if found else History(user, ()), self._policy, cancel=cancel)
 
     def adopt(self, policy: str) -> None:

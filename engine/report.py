@@ -1,6 +1,7 @@
-"""Learning from yourself: would another method or clock have served this user's own log better?"""
+"""Learning from yourself: whether another method or clock would have served a user's own log better."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from threading import Event as Cancel
 
 import numpy as np
@@ -9,6 +10,8 @@ from llmrec.engine.catalogue import Catalogue
 from llmrec.engine.errors import LlmrecError
 from llmrec.engine.evaluate import MIN_STEPS, Evaluation, History
 from llmrec.engine.metrics import mean_interval
+from llmrec.engine.policies.base import WEIGHTS
+from llmrec.engine.records import Event, ItemId
 
 METHODS = (
     "blend",
@@ -44,6 +47,21 @@ class Served:
     def better(self) -> bool:
         """Whether it is better beyond chance."""
         return self.low > 0
+
+
+def judged(events: Iterable[Event]) -> list[Event]:
+    """Each item once: at the moment it was first touched, with the clearest thing ever done with it.
+
+    In the app an item is opened before it is liked, so the moment of choosing is the first touch.
+    """
+    first: dict[ItemId, Event] = {}
+    for event in sorted(events, key=lambda e: (e.at, e.id)):
+        known = first.get(event.item)
+        if known is None:
+            first[event.item] = event
+        elif abs(WEIGHTS[event.kind]) > abs(WEIGHTS[known.kind]):
+            first[event.item] = replace(known, kind=event.kind)
+    return list(first.values())
 
 
 def report(

@@ -109,10 +109,8 @@ class JointRows:
         """White and plain cosine of all items to m points, in one product. (2, m, k) -> (2, m, n)."""
         m, k = probes.shape[1:]
         columns = probes.reshape(2 * m, k)
-        if m <= _FEW:  # a product with few columns is slower than as many with a vector
-            product = np.stack([self.rows @ column for column in columns])  # (n, k) @ (k,) -> (n,), 2m times
-        else:
-            product = columns @ self.rows.T  # (2m, k) @ (k, n) -> (2m, n)
+        few = m <= _FEW  # then a matrix product is slower than as many with a vector
+        product = np.stack([self.rows @ c for c in columns]) if few else columns @ self.rows.T  # -> (2m, n)
         result = product.reshape(2, m, -1)
         result *= self.inverse_lengths[:, None, :]
         return result
