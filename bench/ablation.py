@@ -6,7 +6,7 @@ Uses the vectors that `llmrec evaluate` keeps in its cache.
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -23,9 +23,9 @@ def variants() -> Iterator[tuple[str, Recipe]]:
     yield "without whitened likeness", only(lambda e: e.space != WHITE)
     yield "without plain likeness", only(lambda e: e.space != PLAIN)
     yield "without words", only(lambda e: e.space != WORDS)
-    yield "without clocks of events", only(lambda e: np.isinf(e.events))
-    yield "without clocks of days", only(lambda e: np.isinf(e.days))
-    yield "without what does not fade", only(lambda e: not (np.isinf(e.events) and np.isinf(e.days)))
+    yield "without clocks of events", only(lambda e: bool(np.isinf(e.events)))
+    yield "without clocks of days", only(lambda e: bool(np.isinf(e.days)))
+    yield "without what does not fade", only(lambda e: bool(np.isfinite(e.events) or np.isfinite(e.days)))
     yield "without the session", only(lambda e: not e.session)
     yield "without length", replace(RECIPE, length=0.0)
     yield "without dates", replace(RECIPE, date=0.0)
@@ -34,16 +34,14 @@ def variants() -> Iterator[tuple[str, Recipe]]:
     yield "equal priors", replace(RECIPE, experts=tuple(replace(e, prior=0.25) for e in RECIPE.experts))
 
 
-def only(keep: "type[bool] | object") -> Recipe:
+def only(keep: Callable[[Expert], bool]) -> Recipe:
     """The recipe with the experts that `keep` says yes to."""
-    experts: tuple[Expert, ...] = tuple(e for e in RECIPE.experts if keep(e))  # type: ignore[operator]
+    experts: tuple[Expert, ...] = tuple(e for e in RECIPE.experts if keep(e))
     return replace(RECIPE, experts=experts)
 
 
 class _Variants(Evaluation):
     """Evaluation whose methods are recipes of one policy."""
-
-    recipes = dict(variants())
 
     def __init__(self, catalogue: Catalogue, everybody: Sequence[History], recipes: dict[str, Recipe]) -> None:
         super().__init__(catalogue, everybody, ())

@@ -14,8 +14,14 @@ where q(z) = z up to 4 and 4 + log(z - 3) beyond, so that one expert's outlier d
 
 p_k is a prior that is the same for everybody. a_k says how much better than the average a of all experts expert k
 ranked what this user then chose: each chosen item at place r of expert k earns log 1 / (r + 3), the log-likelihood
-of a choice by Zipf's law over places, and a_k = sum of a step's means / (steps + 5) is shrunk to nothing until there
-is evidence, so that users with five events are served by the prior and others by what serves them.
+of a choice by Zipf's law over places. a_k is the fading sum of a step's means over (fading steps + 5): shrunk to
+nothing until there is evidence, so that users with five events are served by the prior, others by what serves them.
+
+Above it stands the mood m, the probability that the present session tells more than the long-term taste: a two-state
+Markov chain (fixed share, Herbster and Warmuth 1998) whose odds are multiplied by exp(d) after a step, d being how
+much better the session's experts earned than the others. g_k of the session's experts is multiplied by m / m_0, of
+the others by (1 - m) / (1 - m_0). When somebody turns to another topic, d is two or three at every step, and the
+list follows within a few clicks; when they turn back, the long-term experts still know them.
 
 State is a few vectors of length n, replaced and never changed, so that undo is exact and free; an event costs one
 product with the catalogue.
@@ -29,7 +35,7 @@ import numpy as np
 
 from llmrec.engine.catalogue import Catalogue
 from llmrec.engine.policies import experts, facts
-from llmrec.engine.policies.base import POSITIVE, Contribution
+from llmrec.engine.policies.base import DAY, POSITIVE, Contribution, moment
 from llmrec.engine.policies.experts import RECIPE, Recipe
 from llmrec.engine.records import Interaction
 from llmrec.engine.vectors import DoubleArray
@@ -37,10 +43,22 @@ from llmrec.models import FloatArray
 
 _CAUTION = 5.0
 """Steps' worth of belief that all experts are equally good for this user."""
+_DATED, _DATE_HALF_LIFE = 40, 10.0
+"""Newest events whose dates count, and after how many of them a date counts half."""
 _TAIL = 4.0
 """Deviations from the mean beyond which a score grows only with its logarithm."""
 _ZIPF = 3.0
 """Added to a place, so that the first places hardly differ."""
+_FADING = 2.0 ** (-1 / 5)
+"""What the gate has learnt counts half after five steps."""
+_MOOD = 0.25
+"""m_0, the mood before and long after a session."""
+_SWITCH = 0.1
+"""Probability that the mood starts anew at a step."""
+_DECISIVE = 3.0
+"""The most that one step may say about the mood."""
+_SESSION = 3 * DAY
+"""Seconds without events after which half of a mood is gone."""
 _BOUNDS = (0.1, 4.0)
 """How far the gate may move from its prior."""
 _CHOICES = 16
@@ -68,8 +86,10 @@ class _State:
     """Rows with events: they are no longer chosen from."""
     advantage: DoubleArray
     """(E + facts,) sum over steps of log 1 / (place + 3)."""
-    steps: int
-    """Steps that taught the gate."""
+    steps: float
+    """Steps that taught the gate, fading."""
+    mood: float
+    """m after the newest step."""
 
 
 class Blend:
@@ -89,7 +109,7 @@ class Blend:
         nothing = np.zeros(len(self.recipe.priors))
         zeros = np.zeros((e, n), np.float32)
         steady, dates = np.zeros((0, n), np.float32), np.zeros(n, np.float32)
-        return _State((), catalogue.version, zeros, np.zeros(e), steady, -np.inf, dates, (), nothing, 0)
+        return _State((), catalogue.version, zeros, np.zeros(e), steady, -np.inf, dates, (), nothing, 0.0, _MOOD)
 
     # -- learning ----------------------------------------------------------------------------------------------
 
@@ -111,7 +131,7 @@ class Blend:
         state = self._blank()
         for start in range(0, len(old.events), _BULK):
             state = self._with(state, list(old.events[start : start + _BULK]))
-        self._state = replace(state, advantage=old.advantage, steps=old.steps)
+        self._state = replace(state, advantage=old.advantage, steps=old.steps, mood=old.mood)
 
     def _judged(self, state: _State, chosen: list[int]) -> _State:
         """Credit each expert for the places at which it had the chosen items."""
@@ -128,7 +148,20 @@ class Blend:
                 ahead = np.count_nonzero(view > view[row]) - np.count_nonzero(seen > view[row])
                 level = np.count_nonzero(view == view[row]) - 1
                 earned[k] -= np.log(ahead + 0.5 * level + _ZIPF)
-        return replace(state, advantage=state.advantage + earned / len(fresh), steps=state.steps + 1)
+        earned /= len(fresh)
+        advantage, steps = _FADING * state.advantage + earned, _FADING * state.steps + 1
+        return replace(state, advantage=advantage, steps=steps, mood=self._moved(state.mood, earned))
+
+    def _moved(self, mood: float, earned: DoubleArray) -> float:
+        """The mood after a step in which the experts earned so much."""
+        session, priors = self.recipe.session, self.recipe.priors[: len(self.recipe.experts)]
+        if not self.recipe.two_moods:
+            return mood
+        own = earned[: len(session)]
+        better = np.average(own[session], weights=priors[session])
+        better -= np.average(own[~session], weights=priors[~session])
+        odds = mood / (1 - mood) * np.exp(self.recipe.learning * np.clip(better, -_DECISIVE, _DECISIVE))
+        return float((1 - _SWITCH) * odds / (1 + odds) + _SWITCH * _MOOD)
 
     def _with(self, state: _State, events: list[Interaction]) -> _State:
         """The state after some events."""
@@ -169,10 +202,10 @@ class Blend:
         if not self._periods.speak:
             return np.zeros(len(self.catalogue), np.float32)
         history = np.zeros(len(self._periods.counts))
-        liked = [e.row for e in events if e.row >= 0 and self.recipe.strength(e) > 0][-20:]
+        liked = [e.row for e in events if e.row >= 0 and self.recipe.strength(e) > 0][-_DATED:]
         for age, row in enumerate(reversed(liked)):
             if (period := self._periods.period[row]) >= 0:
-                history[period] += 2.0 ** (-age / 3)
+                history[period] += 2.0 ** (-age / _DATE_HALF_LIFE)
         return facts.standardised(self._periods.log_odds(history).astype(np.float64))
 
     # -- scoring -----------------------------------------------------------------------------------------------
@@ -186,13 +219,17 @@ class Blend:
         faded = state.sums * fading[:, None].astype(np.float32)
         return np.asarray(faded + state.steady[self.recipe.spaces], np.float32)
 
-    def gate(self) -> DoubleArray:
+    def gate(self, now: float) -> DoubleArray:
         """Weight of each expert and fact for this user, (E + facts,)."""
-        state = self._state
+        state, recipe = self._state, self.recipe
         gained = state.advantage / (state.steps + _CAUTION)
-        gained -= np.average(gained, weights=self.recipe.priors)
-        moved = np.clip(np.exp(self.recipe.learning * gained), *_BOUNDS)
-        return np.asarray(self.recipe.priors * moved)
+        gained -= np.average(gained, weights=recipe.priors)
+        weights = recipe.priors * np.clip(np.exp(recipe.learning * gained), *_BOUNDS)
+        if recipe.two_moods:
+            mood = self.mood(now)
+            moods = np.where(recipe.session, mood / _MOOD, (1 - mood) / (1 - _MOOD))
+            weights[: len(moods)] *= moods
+        return np.asarray(weights)
 
     def _scales(self, now: float) -> tuple[FloatArray, DoubleArray, DoubleArray]:
         """S_k, its mean over the items, and the factor g_k / deviation; (E, n), (E,), (E,)."""
@@ -202,24 +239,26 @@ class Blend:
         power = np.array([float(row @ row) for row in sums]) / n
         deviation = np.sqrt(np.maximum(power - means**2, 0))
         usable = deviation > 1e-6 * np.sqrt(np.maximum(power, 1e-12))
-        factor = np.where(usable, self.gate()[: len(self.recipe.experts)] / np.where(usable, deviation, 1), 0)
+        factor = np.where(usable, self.gate(now)[: len(self.recipe.experts)] / np.where(usable, deviation, 1), 0)
         return sums, means, factor
 
     def scores(self, now: float) -> FloatArray:
         """The mixed score of all items, (n,)."""
         self._follow_catalogue()
         sums, means, factor = self._scales(now)
-        gate = self.gate()[len(self.recipe.experts) :].astype(np.float32)
+        gate = self.gate(now)[len(self.recipe.experts) :].astype(np.float32)
         total = factor.astype(np.float32) @ sums  # (E,) @ (E, n) -> (n,)
         total -= np.float32(factor @ means)
-        self._squeeze(total, sums, means, factor)
+        self._squeeze(total, sums, means, factor, now)
         total += gate[facts.LENGTH] * self._length
         total += gate[facts.DATE] * self._state.dates
         return total
 
-    def _squeeze(self, total: FloatArray, sums: FloatArray, means: DoubleArray, factor: DoubleArray) -> None:
+    def _squeeze(
+        self, total: FloatArray, sums: FloatArray, means: DoubleArray, factor: DoubleArray, now: float
+    ) -> None:
         """Take from the total what the few outliers of each expert have too much."""
-        gate = self.gate()
+        gate = self.gate(now)
         for k in np.flatnonzero(factor):
             edge = means[k] + _TAIL * gate[k] / factor[k]
             rows = np.flatnonzero(sums[k] > np.float32(edge))
@@ -229,9 +268,9 @@ class Blend:
     def explain(self, row: int, now: float) -> list[Contribution]:
         """Each event's share in each expert, and the item's own facts."""
         self._follow_catalogue()
-        state, gate = self._state, self.gate()[len(self.recipe.experts) :]
+        state, gate = self._state, self.gate(now)[len(self.recipe.experts) :]
         sums, means, factor = self._scales(now)
-        factor = factor * self._kept(sums[:, row], means, factor)
+        factor = factor * self._kept(sums[:, row], means, factor, now)
         parts = [
             Contribution(facts.PARTS[facts.LENGTH], float(gate[facts.LENGTH] * self._length[row])),
             Contribution(facts.PARTS[facts.DATE], float(gate[facts.DATE] * state.dates[row])),
@@ -247,9 +286,9 @@ class Blend:
             parts += self._by_part(amounts, some)
         return [part for part in parts if part.amount]
 
-    def _kept(self, values: FloatArray, means: DoubleArray, factor: DoubleArray) -> DoubleArray:
+    def _kept(self, values: FloatArray, means: DoubleArray, factor: DoubleArray, now: float) -> DoubleArray:
         """Share of one row's scores that the tails leave: q(z) / z for each expert. (E,) -> (E,)."""
-        z = (values - means) * factor / self.gate()[: len(factor)]
+        z = (values - means) * factor / self.gate(now)[: len(factor)]
         excess = np.maximum(z - _TAIL, 0)
         return np.asarray(np.where(excess > 0, (_TAIL + np.log1p(excess)) / np.maximum(z, _TAIL), 1))
 
@@ -275,9 +314,9 @@ class Blend:
         return parts
 
     def mood(self, now: float) -> float:
-        """Share of the experts that follow the present session in the gate, 0 to 1."""
-        gate = self.gate()[: len(self.recipe.experts)]
-        return float(gate[self.recipe.session > 0].sum() / gate.sum())
+        """Probability that the present session tells more than the long-term taste; returns to m_0 when idle."""
+        idle = max(0.0, moment(now) - self._state.reference) if np.isfinite(self._state.reference) else 0.0
+        return float(_MOOD + (self._state.mood - _MOOD) * 2.0 ** -min(idle / _SESSION, 1000.0))
 
     # -- undo --------------------------------------------------------------------------------------------------
 

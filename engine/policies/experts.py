@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 
 from llmrec.engine.catalogue import Catalogue
 from llmrec.engine.policies.base import DAY, kind_weight, moment
@@ -12,6 +13,7 @@ from llmrec.engine.vectors import DoubleArray
 from llmrec.engine.words import IndexArray
 from llmrec.models import FloatArray
 
+BoolArray = npt.NDArray[np.bool_]
 WHITE, PLAIN, WORDS = 0, 1, 2
 """The three likenesses of items: whitened joint space, plain joint space, shared words."""
 _LIKE = 3.0
@@ -36,7 +38,7 @@ class Expert:
     @property
     def session(self) -> bool:
         """Whether it follows the present mood and not the long-term taste."""
-        return self.events < 10 or self.days < 10
+        return self.events < 5
 
 
 @dataclass(frozen=True)
@@ -47,12 +49,13 @@ class Recipe:
         Expert("likes", WHITE, 0.4),
         Expert("likes", WHITE, 0.3, events=30),
         Expert("likes", WHITE, 0.3, events=10),
-        Expert("recent", WHITE, 0.1, events=3),
+        Expert("recent", WHITE, 0.15, events=2),
         Expert("likes", WHITE, 0.2, days=30),
         Expert("likes", PLAIN, 0.2),
-        Expert("recent", PLAIN, 0.25, events=3),
-        Expert("recent", PLAIN, 0.15, days=7),
-        Expert("words", WORDS, 0.5, events=10),
+        Expert("recent", PLAIN, 0.25, events=2),
+        Expert("likes", PLAIN, 0.15, days=7),
+        Expert("words", WORDS, 0.4, events=10),
+        Expert("recent", WORDS, 0.1, events=2),
         Expert("words", WORDS, 0.1, days=7),
     )
     length: float = 0.8
@@ -85,9 +88,14 @@ class Recipe:
         return 1 / (DAY * np.array([expert.days for expert in self.experts]))
 
     @cached_property
-    def session(self) -> IndexArray:
-        """Which experts follow the present mood, (E,) of 0 and 1."""
-        return np.array([int(expert.session) for expert in self.experts])
+    def session(self) -> BoolArray:
+        """Which experts follow the present mood, (E,)."""
+        return np.array([expert.session for expert in self.experts], np.bool_)
+
+    @cached_property
+    def two_moods(self) -> bool:
+        """Whether there are experts of both kinds to choose between."""
+        return bool(self.session.any() and not self.session.all())
 
     def strength(self, event: Interaction) -> float:
         """Signed weight of an event in the experts' sums; a like is 1."""
