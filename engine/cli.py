@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from llmrec.engine.cli_evaluate import evaluate
 from llmrec.engine.cli_models import models
 from llmrec.engine.cli_output import ago, as_json, day, progress_bar, show
 from llmrec.engine.cli_report import report
@@ -491,6 +492,7 @@ def bench() -> None:
 
 
 main.add_command(models)
+main.add_command(evaluate)
 main.add_command(report)
 
 if __name__ == "__main__":
