@@ -30,6 +30,7 @@ class Terminal:
         self.screen = pyte.Screen(*size)
         self._stream = pyte.ByteStream(self.screen)
         self.raw = b""
+        self._unseen = b""
         self._master, slave = os.openpty()
         self.settings = termios.tcgetattr(slave)
         self._slave = slave
@@ -63,20 +64,28 @@ class Terminal:
             self.screen.resize(lines, columns)
             os.killpg(self.process.pid, signal.SIGWINCH)
 
-    def read(self, seconds: float = 0.05) -> bytes:
-        """What comes within some seconds of silence."""
-        got = b""
-        while select.select([self._master], [], [], seconds)[0]:
-            try:
-                part = os.read(self._master, 65_536)
-            except OSError:
-                break
-            if not part:
-                break
-            got += part
+    def receive(self, seconds: float) -> bytes:
+        """The next bytes, at once when they come; empty after some seconds of silence or at the end."""
+        if not select.select([self._master], [], [], seconds)[0]:
+            return b""
+        try:
+            got = os.read(self._master, 65_536)
+        except OSError:
+            return b""
         self.raw += got
-        self._stream.feed(got)
+        self._unseen += got
         return got
+
+    def read(self, seconds: float = 0.05) -> bytes:
+        """What comes within some seconds of silence, drawn."""
+        while self.receive(seconds):
+            pass
+        return self._draw()
+
+    def _draw(self) -> bytes:
+        new, self._unseen = self._unseen, b""
+        self._stream.feed(new)
+        return new
 
     def wait_for(self, text: str, seconds: float = 15.0) -> float:
         """Read until a text stands on the screen; returns the seconds since the start."""
@@ -106,6 +115,7 @@ class Terminal:
 
     @property
     def text(self) -> str:
+        self._draw()
         return "\n".join(self.screen.display)
 
 

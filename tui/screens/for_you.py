@@ -164,12 +164,12 @@ class ForYou(ItemScreen, inherit_bindings=False):
         if mark is kind and kind not in _QUIET:
             self.say(f"already {DONE[kind]} · u takes back the last key")
             return
-        if kind in _LEAVES:
+        leaves = kind in _LEAVES
+        if leaves:
             self.view = replace(self.view, keep=self.view.keep - {item.id})
-            self._list.take_out(item.id)
         elif kind not in (Kind.DWELL, Kind.IMPRESSION):
             self.view = replace(self.view, keep=self.view.keep | {item.id})
-        self._list.mark(item.id, kind if kind in _LEAVES or kind is Kind.LIKE else stronger(mark, kind))
+        self._list.expect(item.id, kind if leaves or kind is Kind.LIKE else stronger(mark, kind), leaves=leaves)
         call = partial(self._record, item.id, kind, value, self.view, self._list.current)
         self.desk.command(call, self)
 
@@ -213,7 +213,7 @@ class ForYou(ItemScreen, inherit_bindings=False):
 
     def on_ranked(self, message: Ranked) -> None:
         """A new order, unless a newer one is on screen or another view is wanted."""
-        self._announce(message)
+        self.call_after_refresh(self._announce, message)
         if message.marks is not None:
             self._list.marks = message.marks
         if self.ranking is not None and message.batch.revision < self.ranking.revision:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 from textual.message import Message
+from textual.timer import Timer
 
 from llmrec.engine import NEW, Batch, Item, ItemId, Kind
 from llmrec.tui.phrases import DONE, SIGN, about, move
@@ -13,6 +14,8 @@ from llmrec.tui.widgets.row_list import Piece, RowList
 
 KEPT_ROWS = 4_096
 """Rows whose items stay in memory; the others are read again when they come into sight."""
+LATE = 0.08
+"""Seconds after which a row shows its mark although the engine has not answered yet."""
 _NARROW = 18
 """Cells below which a row is its title alone."""
 
@@ -35,6 +38,7 @@ class ItemList(RowList):
         self._explore: frozenset[ItemId] = frozenset()
         self._folded: dict[ItemId, tuple[ItemId, ...]] = {}
         self._items: dict[ItemId, Item] = {}
+        self._late: Timer | None = None
         self.marks: dict[ItemId, Kind] = {}
         self._nothing = ""
 
@@ -68,6 +72,8 @@ class ItemList(RowList):
                 leaves the cursor on its row.
             top: start at the first row instead.
         """
+        if self._late is not None:
+            self._late.stop()
         line = self.line_of_cursor
         self._ids, self._moves = batch.ids, batch.moves
         self._explore, self._folded = batch.explore, batch.folded
@@ -78,26 +84,26 @@ class ItemList(RowList):
             self.place(_row_of(self._ids, follow, self.cursor), on_line=line)
         self.want_rows()
 
-    def take_out(self, id: ItemId) -> None:
-        """Drop a row before the engine answers, so that the next key meets the next row."""
+    def expect(self, id: ItemId, mark: Kind, *, leaves: bool) -> None:
+        """Do what the engine will answer: mark a row or drop it, so that the next key meets the next row.
+
+        It is painted only where the answer takes long, because painting would take the time that the answer needs.
+        """
+        self.marks[id] = mark
         row = _row_of(self._ids, id, -1)
-        if row >= 0:
+        if leaves and row >= 0:
             self._ids = [*self._ids[:row], *self._ids[row + 1 :]]
             self._moves = np.delete(self._moves, row)
-            self.rows_changed()
-            self.place(self.cursor)
+            self.set_reactive(RowList.cursor, min(self.cursor, max(0, self.rows - 1)))
+        self._late = self.set_timer(LATE, self._paint_late)
+
+    def _paint_late(self) -> None:
+        self.rows_changed()
+        self.place(self.cursor)
 
     def say_nothing(self, why: str) -> None:
         """What to say while no item is listed."""
         self._nothing = why
-        self.refresh()
-
-    def mark(self, id: ItemId, kind: Kind | None) -> None:
-        """Show what was done to an item."""
-        if kind is None:
-            self.marks.pop(id, None)
-        else:
-            self.marks[id] = kind
         self.refresh()
 
     def take_items(self, items: Iterable[Item]) -> None:

@@ -100,6 +100,7 @@ class RowList(ScrollView, can_focus=True, inherit_bindings=False):
         """The list has another width or height."""
 
     def __init__(self, *, id: str | None = None) -> None:
+        self._looks: dict[tuple[str, str], Style] = {}
         super().__init__(id=id)
         self._count = ""
         self._first_key = ""
@@ -125,21 +126,31 @@ class RowList(ScrollView, can_focus=True, inherit_bindings=False):
         """One line in sight."""
         width = self.scrollable_content_region.width
         row, part = divmod(self.scroll_offset.y + y, self.row_height)
-        base = self.rich_style
         if row >= self.rows:
             note = self.empty() if self.rows == 0 and y == 1 else ""
-            return self._strip([(f"  {note}", "row--quiet")], width, base)
-        if row == self.cursor:
-            base = self.get_component_rich_style("row--cursor" if self.has_focus else "row--cursor-blurred")
+            return self._strip([(f"  {note}", "row--quiet")], width, "")
+        under = ("row--cursor" if self.has_focus else "row--cursor-blurred") if row == self.cursor else ""
         lines = self.draw(row, width)
-        return self._strip(lines[part] if part < len(lines) else (), width, base)
+        return self._strip(lines[part] if part < len(lines) else (), width, under)
 
-    def _strip(self, pieces: Sequence[Piece], width: int, base: Style) -> Strip:
-        segments = [Segment(laid_out(text), self._style(name, base)) for text, name in pieces]
-        return Strip(segments).adjust_cell_length(width, base)
+    def _strip(self, pieces: Sequence[Piece], width: int, under: str) -> Strip:
+        segments = [Segment(laid_out(text), self._style(name, under)) for text, name in pieces]
+        return Strip(segments).adjust_cell_length(width, self._style("", under))
 
-    def _style(self, name: str, base: Style) -> Style:
-        return base + self.get_component_rich_style(name, partial=True) if name else base
+    def _style(self, name: str, under: str) -> Style:
+        """Style of a component on that of its row; kept, because working it out takes longer than drawing."""
+        style = self._looks.get((name, under))
+        if style is None:
+            style = self.get_component_rich_style(under) if under else self.rich_style
+            if name:
+                style += self.get_component_rich_style(name, partial=True)
+            self._looks[name, under] = style
+        return style
+
+    def notify_style_update(self) -> None:
+        """Another theme, or other colours around."""
+        super().notify_style_update()
+        self._looks.clear()
 
     def rows_changed(self) -> None:
         """The number or the order of rows changed: measure, keep the cursor inside, repaint."""

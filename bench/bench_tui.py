@@ -1,0 +1,133 @@
+"""How fast the terminal app is, on a pty, with the real engine: `python bench/bench_tui.py [--json] [--keys N]`.
+
+Three figures: from a key press to the re-ordered list on the terminal, from the command to the first painted
+recommendations, and the memory of the app itself (the model's process counts for itself).
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from llmrec.engine import Engine, Item, ItemId  # noqa: E402
+from llmrec.engine.importers import content_hash  # noqa: E402
+from tests.tui.terminal import Terminal  # noqa: E402
+
+COMMAND = [sys.executable, "-m", "llmrec.tui", "--db"]
+SIZE = (120, 36)
+TOPICS = ("sailing", "trains", "baking", "databases", "politics", "gardens", "astronomy", "history")
+DIM = 384
+
+
+def make_store(path: Path, n: int, seed: int = 0) -> None:
+    """A store of n items with clustered unit vectors (n, 384) under the installed encoder's name."""
+    rng = np.random.default_rng(seed)
+    topic = rng.integers(0, len(TOPICS), n)
+    centres = rng.standard_normal((len(TOPICS), DIM))
+    vectors = centres[topic] + rng.standard_normal((n, DIM))  # (n, d)
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    items = [
+        Item(
+            ItemId(f"i{k}"),
+            f"Notes on {TOPICS[t]}, part {k}",
+            f"Part {k} of a long series on {TOPICS[t]} tells of one afternoon and of {k % 97} small discoveries. " * 3,
+            source=f"{TOPICS[t]} weekly",
+            tags=(TOPICS[t],),
+            published_at=1.7e9 - 3_600.0 * k,
+            domain="feed",
+        )
+        for k, t in enumerate(topic)
+    ]
+    with Engine.open(path) as engine:
+        engine.add_items(items)
+        engine.add_vectors([content_hash(item) for item in items], vectors)
+
+
+def wait_for_bytes(terminal: Terminal, wanted: tuple[bytes, ...], since: float, seconds: float = 20.0) -> float:
+    """Seconds from `since` until one of some bytes has come."""
+    before = len(terminal.raw)
+    while not any(bytes_ in terminal.raw[before:] for bytes_ in wanted):
+        if not terminal.receive(seconds):
+            raise SystemExit(f"{wanted!r} did not come; the screen shows:\n{terminal.text}")
+    return time.perf_counter() - since
+
+
+def start_seconds(path: Path, runs: int) -> list[float]:
+    """From the command to the first painted recommendations."""
+    found = []
+    for _ in range(runs):
+        with Terminal([*COMMAND, str(path)], SIZE) as terminal:
+            found.append(wait_for_bytes(terminal, (b"taste",), terminal.started))
+            terminal.press("q")
+            terminal.wait_for_end()
+    return found
+
+
+def first_run_seconds(folder: Path, runs: int) -> list[float]:
+    """The same on a machine that has never seen the app: the bundled catalogues are stored first."""
+    return [start_seconds(folder / f"new{run}.db", 1)[0] for run in range(runs)]
+
+
+def key_seconds(path: Path, keys: int) -> tuple[list[float], float]:
+    """From each press of `l` or `d` to the re-ordered list, and the app's resident memory in MB at the end."""
+    found = []
+    with Terminal([*COMMAND, str(path)], SIZE) as terminal:
+        terminal.wait_for("taste")
+        terminal.read(0.5)
+        while len(found) < keys:
+            terminal.press("j", 0.3)
+            before, since = len(terminal.raw), time.perf_counter()
+            os.write(terminal._master, b"ld"[len(found) % 2 :][:1])
+            took = wait_for_bytes(terminal, (b'iked "', b"already"), since)
+            if b"already" not in terminal.raw[before:]:
+                found.append(took)
+            terminal.read(0.2)
+        memory = psutil.Process(terminal.process.pid).memory_info().rss / 1e6
+        terminal.press("q")
+        terminal.wait_for_end()
+    return found, memory
+
+
+def milliseconds(seconds: list[float]) -> dict[str, float]:
+    """Median and 95th percentile."""
+    p50, p95 = np.percentile(seconds, [50, 95]) * 1_000
+    return {"p50_ms": round(float(p50), 1), "p95_ms": round(float(p95), 1), "n": len(seconds)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--keys", type=int, default=60)
+    parser.add_argument("--items", type=int, default=10_000)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        store = folder / "large.db"
+        make_store(store, options.items)
+        keys, memory = key_seconds(store, options.keys)
+        first = first_run_seconds(folder, 3)
+        figures = {
+            f"key to repainted list, {options.items:,} items": milliseconds(keys),
+            f"start, {options.items:,} items": milliseconds(start_seconds(store, 5)),
+            "start, bundled catalogues": milliseconds(start_seconds(folder / "new0.db", 5)),
+            "first run": milliseconds(first),
+            f"resident memory of the app, {options.items:,} items": {"MB": round(memory)},
+        }
+    if options.json:
+        print(json.dumps(figures, indent=2))
+        return
+    for what, figure in figures.items():
+        print(f"{what:<52} {'  '.join(f'{key} {value}' for key, value in figure.items())}")
+
+
+if __name__ == "__main__":
+    main()
