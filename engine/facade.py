@@ -140,6 +140,10 @@ class Engine:
         with self._lock:
             return self._live.items
 
+    def warm(self) -> None:
+        """Fit what ranking needs from the first event on, so that the first key press need not wait for it."""
+        _ = self.items_in_memory.catalogue.joint
+
     def item(self, item_id: ItemId) -> Item:
         """One item.
 
