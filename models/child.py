@@ -49,7 +49,6 @@ class Child:
                     bufsize=0,
                     start_new_session=True,
                     cwd="/",
-                    env={**os.environ, "OMP_WAIT_POLICY": "passive"},
                 )
             except OSError as exc:
                 raise ModelFailed(f"The model process could not be started: {exc.strerror or exc}.") from exc
