@@ -12,7 +12,7 @@ from llmrec.engine.catalogue import Catalogue
 from llmrec.engine.spaces import JointRows, JointSpace
 from llmrec.engine.words import WordIndex
 
-_FORMAT = b"1"
+_FORMAT = b"2"
 _MOST = 200_000
 """Items; a larger file would be slower to read than it saves."""
 _SPACE = ("topics", "mean", "axes", "variance")

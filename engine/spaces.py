@@ -4,10 +4,10 @@ The default policy compares items here. This file alone fits the space.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from llmrec.engine.vectors import unit
 from llmrec.engine.words import WordIndex
 from llmrec.models import FloatArray
 
@@ -16,6 +16,10 @@ _TOPICS = 256
 _SAMPLE = 20_000
 """Items the space is fitted on; more do not make it better."""
 _BLOCK = 8_192
+_PLAIN_AXES = 64
+"""Leading axes of the plain likeness; the others hold little of what varies."""
+_CACHED = 512
+"""Rows that fit into the cache of one core together with their results."""
 _FEW = 4
 """Points up to which vector products beat one matrix product (measured with OpenBLAS)."""
 
@@ -27,7 +31,7 @@ class JointSpace:
     T holds the leading word topics, m the mean and B the d leading principal axes, so that one product with the
     catalogue costs as much as with the vectors alone. Two likenesses are read off the same rows:
 
-    - plain: the cosine of p and q, which keeps what the catalogue varies in most;
+    - plain: the cosine of p and q on the leading axes, which keeps what the catalogue varies in most;
     - white: the cosine of S^-1/2 p and S^-1/2 q with the shrunk variances S = (1 - r) L + r mean(L), where
       r = D / (n + D) for D dimensions before the cut. It discounts what all items share, as in `Whitening`.
     """
@@ -94,26 +98,47 @@ class JointRows:
             topics = words.taken(part).times(self.space.topics)
             known = np.any(vectors[part] != 0, axis=1)
             rows = self.space.project(vectors[part], topics) * known[:, None]
-            lengths = np.sqrt(np.stack([rows**2 @ self._precision, (rows**2).sum(axis=1)]))
+            square = rows**2
+            plain = square[:, :_PLAIN_AXES].sum(axis=1)
+            lengths = np.sqrt(np.stack([square @ self._precision, plain]))
             twin.rows[part] = rows
             twin.inverse_lengths[:, part] = np.where(lengths > 1e-6, 1 / np.maximum(lengths, 1e-6), 0)
         return twin
 
+    @cached_property
+    def middle(self) -> FloatArray:
+        """Mean of the rows scaled to each of their two lengths, (2, k)."""
+        return np.asarray(self.inverse_lengths @ self.rows / max(len(self.rows), 1), np.float32)
+
     def probes(self, points: FloatArray) -> FloatArray:
         """Queries for points p: a white and a plain column for each. (m, k) -> (2, m, k)."""
-        deviation = np.asarray(np.sqrt(self.space.variance), np.float32)
-        white = unit(np.asarray(points / deviation, np.float32)) / deviation
-        return np.stack([white, unit(points)])
+        both = np.stack([points * self._precision, points])
+        both[1, :, _PLAIN_AXES:] = 0
+        lengths = np.sqrt(np.einsum("cmk,mk->cm", both, points))
+        both /= np.where(lengths > 1e-6, lengths, np.inf)[:, :, None]
+        return both
 
-    def likeness(self, probes: FloatArray) -> FloatArray:
-        """White and plain cosine of all items to m points, in one product. (2, m, k) -> (2, m, n)."""
-        m, k = probes.shape[1:]
-        columns = probes.reshape(2 * m, k)
-        few = m <= _FEW  # then a matrix product is slower than as many with a vector
-        product = np.stack([self.rows @ c for c in columns]) if few else columns @ self.rows.T  # -> (2m, n)
-        result = product.reshape(2, m, -1)
+    def likeness(self, probes: FloatArray, out: FloatArray | None = None) -> FloatArray:
+        """White and plain cosine of all items to m points, in one pass over the rows. (2, m, k) -> (2, m, n)."""
+        m, n = probes.shape[1], len(self.rows)
+        result = np.empty((2, m, n), np.float32) if out is None else out
+        if m > _FEW:
+            np.matmul(probes[0], self.rows.T, out=result[0])  # (m, k) @ (k, n) -> (m, n)
+            np.matmul(probes[1, :, :_PLAIN_AXES], self.rows[:, :_PLAIN_AXES].T, out=result[1])
+        else:
+            self._few(probes, result)
         result *= self.inverse_lengths[:, None, :]
         return result
+
+    def _few(self, probes: FloatArray, result: FloatArray) -> None:
+        """A few products with vectors, block by block: a block is read once and then lies in the cache."""
+        white, plain = probes[0], probes[1, :, :_PLAIN_AXES]
+        for start in range(0, len(self.rows), _CACHED):
+            block = self.rows[start : start + _CACHED]
+            leading = block[:, :_PLAIN_AXES]
+            for j in range(len(white)):
+                np.dot(block, white[j], out=result[0, j, start : start + _CACHED])
+                np.dot(leading, plain[j], out=result[1, j, start : start + _CACHED])
 
 
 def leading_topics(words: WordIndex, count: int, rounds: int = 3) -> FloatArray:

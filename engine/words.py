@@ -116,6 +116,13 @@ class WordIndex:
         values = np.concatenate([data[span] * weight for span, weight in zip(spans, weights, strict=True)])
         return np.asarray(np.bincount(where, weights=values, minlength=self.n), np.float32)
 
+    def mean_similarity(self, row: int) -> float:
+        """Mean cosine of item `row` to all n items."""
+        terms, data = self.row(row)
+        starts, _, entries = self._by_term
+        sums = [float(entries[starts[t] : starts[t + 1]].sum(dtype=np.float64)) for t in terms]
+        return float(data @ np.array(sums)) / self.n if len(terms) else 0.0
+
     def telling(self, rows: Sequence[int], k: int) -> tuple[str, ...]:
         """The k words with the largest summed weight over some rows, heaviest first."""
         total: Counter[int] = Counter()

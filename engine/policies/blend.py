@@ -82,6 +82,8 @@ class _State:
     """Unix seconds of the newest fading event."""
     dates: FloatArray
     """(n,) log-odds of the items' dates, standardised."""
+    liked: tuple[int, ...]
+    """Newest rows with a yes, -1 for typed interests."""
     touched: tuple[int, ...]
     """Rows with events: they are no longer chosen from."""
     advantage: DoubleArray
@@ -109,7 +111,7 @@ class Blend:
         nothing = np.zeros(len(self.recipe.priors))
         zeros = np.zeros((e, n), np.float32)
         steady, dates = np.zeros((0, n), np.float32), np.zeros(n, np.float32)
-        return _State((), catalogue.version, zeros, np.zeros(e), steady, -np.inf, dates, (), nothing, 0.0, _MOOD)
+        return _State((), catalogue.version, zeros, np.zeros(e), steady, -np.inf, dates, (), (), nothing, 0.0, _MOOD)
 
     # -- learning ----------------------------------------------------------------------------------------------
 
@@ -135,19 +137,17 @@ class Blend:
 
     def _judged(self, state: _State, chosen: list[int]) -> _State:
         """Credit each expert for the places at which it had the chosen items."""
-        spoken = any(self.recipe.strength(event) > 0 for event in state.events)
         fresh = [row for row in chosen if row not in state.touched]
-        if not fresh or not spoken:
+        if not fresh or not state.liked:
             return state
-        views = [*self._expert_scores(state, state.reference), self._length, state.dates]
-        touched = np.array(state.touched, np.int64)
-        earned = np.zeros(len(views))
-        for k, view in enumerate(views):
-            seen = view[touched]
-            for row in fresh:
-                ahead = np.count_nonzero(view > view[row]) - np.count_nonzero(seen > view[row])
-                level = np.count_nonzero(view == view[row]) - 1
-                earned[k] -= np.log(ahead + 0.5 * level + _ZIPF)
+        sums = self._expert_scores(state, state.reference)
+        seen = sums[:, np.array(state.touched, np.int64)]
+        earned = np.zeros(len(self.recipe.priors))
+        for row in fresh:
+            level = sums[:, [row]]
+            ahead = np.array([np.count_nonzero(better) for better in sums > level]) - (seen > level).sum(axis=1)
+            places = [*ahead, _place(self._length, row), _place(state.dates, row)]
+            earned -= np.log(np.array(places) + _ZIPF)
         earned /= len(fresh)
         advantage, steps = _FADING * state.advantage + earned, _FADING * state.steps + 1
         return replace(state, advantage=advantage, steps=steps, mood=self._moved(state.mood, earned))
@@ -180,7 +180,9 @@ class Blend:
         if fades.any():
             faded = [event for event in counted if event.fades]
             state = self._faded(state, faded, strengths[fades], like[:, fades])
-        return replace(state, dates=self._dates(state.events))
+        liked = [e.row for e, w in zip(events, weights, strict=True) if w > 0]
+        newest = (*state.liked, *liked)[-_DATED:]
+        return replace(state, liked=newest, dates=self._dates(tuple(row for row in newest if row >= 0)))
 
     def _faded(self, state: _State, events: list[Interaction], strengths: DoubleArray, like: FloatArray) -> _State:
         """Fade the sums to the newest moment and add the events: S <- 2^-(...) S + W s."""
@@ -190,23 +192,21 @@ class Blend:
         lapse = newest - state.reference if np.isfinite(state.reference) else 0.0
         old = 2.0 ** -np.minimum(len(events) * self.recipe.event_rates + lapse * self.recipe.day_rates, 1000)
         sums = state.sums * old[:, None].astype(np.float32)
-        for k, space in enumerate(self.recipe.spaces):
-            for j in range(len(events)):
-                sums[k] += np.float32(weights[k, j]) * like[space, j]
+        for space, span in self.recipe.by_space:
+            sums[span] += weights[span].astype(np.float32) @ like[space]  # (e, m) @ (m, n) -> (e, n)
         centres = like.mean(axis=2, dtype=np.float64) if like.shape[2] else np.zeros(like.shape[:2])
         means = old * state.means + np.einsum("em,em->e", weights, centres[self.recipe.spaces])
         return replace(state, sums=sums, means=means, reference=newest)
 
-    def _dates(self, events: tuple[Interaction, ...]) -> FloatArray:
-        """Standardised log-odds of the dates, from the newest events."""
+    def _dates(self, liked: tuple[int, ...]) -> FloatArray:
+        """Log-odds of the dates, from the newest liked rows."""
         if not self._periods.speak:
             return np.zeros(len(self.catalogue), np.float32)
         history = np.zeros(len(self._periods.counts))
-        liked = [e.row for e in events if e.row >= 0 and self.recipe.strength(e) > 0][-_DATED:]
         for age, row in enumerate(reversed(liked)):
             if (period := self._periods.period[row]) >= 0:
                 history[period] += 2.0 ** (-age / _DATE_HALF_LIFE)
-        return facts.standardised(self._periods.log_odds(history).astype(np.float64))
+        return self._periods.log_odds(history)
 
     # -- scoring -----------------------------------------------------------------------------------------------
 
@@ -223,7 +223,7 @@ class Blend:
         """Weight of each expert and fact for this user, (E + facts,)."""
         state, recipe = self._state, self.recipe
         gained = state.advantage / (state.steps + _CAUTION)
-        gained -= np.average(gained, weights=recipe.priors)
+        gained -= gained @ recipe.priors / recipe.priors.sum()
         weights = recipe.priors * np.clip(np.exp(recipe.learning * gained), *_BOUNDS)
         if recipe.two_moods:
             mood = self.mood(now)
@@ -231,66 +231,43 @@ class Blend:
             weights[: len(moods)] *= moods
         return np.asarray(weights)
 
-    def _scales(self, now: float) -> tuple[FloatArray, DoubleArray, DoubleArray]:
-        """S_k, its mean over the items, and the factor g_k / deviation; (E, n), (E,), (E,)."""
+    def _view(self, now: float) -> "_View":
+        """The experts' scores and how they are weighed."""
         sums = self._expert_scores(self._state, now)
         means = self._state.means if not len(self._state.steady) else sums.mean(axis=1, dtype=np.float64)
-        n = max(sums.shape[1], 1)
-        power = np.array([float(row @ row) for row in sums]) / n
+        power = np.array([float(row @ row) for row in sums]) / max(sums.shape[1], 1)
         deviation = np.sqrt(np.maximum(power - means**2, 0))
         usable = deviation > 1e-6 * np.sqrt(np.maximum(power, 1e-12))
-        factor = np.where(usable, self.gate(now)[: len(self.recipe.experts)] / np.where(usable, deviation, 1), 0)
-        return sums, means, factor
+        gate = self.gate(now)
+        own = np.where(usable, gate[: len(sums)], 0)
+        return _View(sums, means, 1 / np.where(usable, deviation, np.inf), own, gate[len(sums) :])
 
     def scores(self, now: float) -> FloatArray:
         """The mixed score of all items, (n,)."""
         self._follow_catalogue()
-        sums, means, factor = self._scales(now)
-        gate = self.gate(now)[len(self.recipe.experts) :].astype(np.float32)
-        total = factor.astype(np.float32) @ sums  # (E,) @ (E, n) -> (n,)
-        total -= np.float32(factor @ means)
-        self._squeeze(total, sums, means, factor, now)
-        total += gate[facts.LENGTH] * self._length
-        total += gate[facts.DATE] * self._state.dates
+        view = self._view(now)
+        factor = view.gate * view.scale
+        total = factor.astype(np.float32) @ view.sums  # (E,) @ (E, n) -> (n,)
+        total -= np.float32(factor @ view.means)
+        view.squeeze(total)
+        total += np.float32(view.facts[facts.LENGTH]) * self._length
+        total += np.float32(view.facts[facts.DATE]) * self._state.dates
         return total
-
-    def _squeeze(
-        self, total: FloatArray, sums: FloatArray, means: DoubleArray, factor: DoubleArray, now: float
-    ) -> None:
-        """Take from the total what the few outliers of each expert have too much."""
-        gate = self.gate(now)
-        for k in np.flatnonzero(factor):
-            edge = means[k] + _TAIL * gate[k] / factor[k]
-            rows = np.flatnonzero(sums[k] > np.float32(edge))
-            excess = (sums[k, rows] - edge) * factor[k] / gate[k]
-            total[rows] -= (gate[k] * (excess - np.log1p(excess))).astype(np.float32)
 
     def explain(self, row: int, now: float) -> list[Contribution]:
         """Each event's share in each expert, and the item's own facts."""
         self._follow_catalogue()
-        state, gate = self._state, self.gate(now)[len(self.recipe.experts) :]
-        sums, means, factor = self._scales(now)
-        factor = factor * self._kept(sums[:, row], means, factor, now)
+        state, view = self._state, self._view(now)
         parts = [
-            Contribution(facts.PARTS[facts.LENGTH], float(gate[facts.LENGTH] * self._length[row])),
-            Contribution(facts.PARTS[facts.DATE], float(gate[facts.DATE] * state.dates[row])),
+            Contribution(facts.PARTS[facts.LENGTH], float(view.facts[facts.LENGTH] * self._length[row])),
+            Contribution(facts.PARTS[facts.DATE], float(view.facts[facts.DATE] * state.dates[row])),
         ]
         weights = self._event_weights(now)
         spoken = [j for j in range(len(state.events)) if np.any(weights[:, j])]
-        for start in range(0, len(spoken), _BULK):
-            some = spoken[start : start + _BULK]
-            like = experts.likenesses(self.catalogue, [state.events[j] for j in some])
-            amounts = (
-                factor[:, None] * weights[:, some] * (like[:, :, row] - like.mean(axis=2))[self.recipe.spaces]
-            )  # (E, m)
-            parts += self._by_part(amounts, some)
+        apart = experts.likeness_above_mean(self.catalogue, [state.events[j] for j in spoken], row)  # (3, m)
+        amounts = view.kept(row)[:, None] * weights[:, spoken] * apart[self.recipe.spaces]  # (E, m)
+        parts += self._by_part(amounts, spoken)
         return [part for part in parts if part.amount]
-
-    def _kept(self, values: FloatArray, means: DoubleArray, factor: DoubleArray, now: float) -> DoubleArray:
-        """Share of one row's scores that the tails leave: q(z) / z for each expert. (E,) -> (E,)."""
-        z = (values - means) * factor / self.gate(now)[: len(factor)]
-        excess = np.maximum(z - _TAIL, 0)
-        return np.asarray(np.where(excess > 0, (_TAIL + np.log1p(excess)) / np.maximum(z, _TAIL), 1))
 
     def _event_weights(self, now: float) -> DoubleArray:
         """Weight of each learnt event in each expert's sum now, (E, m)."""
@@ -333,3 +310,39 @@ class Blend:
         twin = object.__new__(type(self))
         twin.__dict__.update(self.__dict__)
         return twin
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """The experts at one moment: what they say of the items, and how loudly."""
+
+    sums: FloatArray
+    """(E, n) S_k."""
+    means: DoubleArray
+    """(E,) over the items."""
+    scale: DoubleArray
+    """(E,) one over the deviation over the items; 0 where items do not differ."""
+    gate: DoubleArray
+    """(E,) weights of the experts."""
+    facts: DoubleArray
+    """Weights of the facts."""
+
+    def squeeze(self, total: FloatArray) -> None:
+        """Take from the total what the few outliers of each expert have too much."""
+        edges = self.means + np.where(self.scale > 0, _TAIL / np.maximum(self.scale, 1e-30), np.inf)
+        outliers = np.flatnonzero(self.sums > edges[:, None].astype(np.float32))
+        k, rows = np.divmod(outliers, max(self.sums.shape[1], 1))
+        excess = np.maximum((self.sums[k, rows] - edges[k]) * self.scale[k], 0)
+        np.subtract.at(total, rows, (self.gate[k] * (excess - np.log1p(excess))).astype(np.float32))
+
+    def kept(self, row: int) -> DoubleArray:
+        """What a unit above the mean is worth in each expert for one row, tails squeezed, (E,)."""
+        z = (self.sums[:, row] - self.means) * self.scale
+        excess = np.maximum(z - _TAIL, 0)
+        squeezed = np.where(excess > 0, (_TAIL + np.log1p(excess)) / np.maximum(z, _TAIL), 1)
+        return np.asarray(self.gate * self.scale * squeezed)
+
+
+def _place(fact: FloatArray, row: int) -> float:
+    """Items ahead of a row by a fact that many may share; half of the equal ones count."""
+    return float(np.count_nonzero(fact > fact[row])) + 0.5 * (float(np.count_nonzero(fact == fact[row])) - 1)

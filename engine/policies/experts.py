@@ -1,5 +1,6 @@
 """The views of one user's past that the default policy mixes, and the fixed facts of items beside them."""
 
+import itertools
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -46,17 +47,14 @@ class Recipe:
     """What is mixed, and in which proportions before anything is known of the user."""
 
     experts: tuple[Expert, ...] = (
-        Expert("likes", WHITE, 0.4),
-        Expert("likes", WHITE, 0.3, events=30),
-        Expert("likes", WHITE, 0.3, events=10),
+        Expert("likes", WHITE, 0.6),
+        Expert("likes", WHITE, 0.5, events=10),
         Expert("recent", WHITE, 0.15, events=2),
         Expert("likes", WHITE, 0.2, days=30),
-        Expert("likes", PLAIN, 0.2),
         Expert("recent", PLAIN, 0.25, events=2),
-        Expert("likes", PLAIN, 0.15, days=7),
-        Expert("words", WORDS, 0.4, events=10),
+        Expert("likes", PLAIN, 0.3, days=7),
+        Expert("words", WORDS, 0.45, events=10),
         Expert("recent", WORDS, 0.1, events=2),
-        Expert("words", WORDS, 0.1, days=7),
     )
     length: float = 0.8
     """Prior weight of how much is written about an item."""
@@ -93,6 +91,13 @@ class Recipe:
         return np.array([expert.session for expert in self.experts], np.bool_)
 
     @cached_property
+    def by_space(self) -> tuple[tuple[int, slice], ...]:
+        """Spaces, and where the neighbouring experts lie that share one."""
+        cuts = [0, *(np.flatnonzero(np.diff(self.spaces)) + 1), len(self.experts)]
+        spans = [slice(int(a), int(b)) for a, b in itertools.pairwise(cuts)]
+        return tuple((int(self.spaces[span.start]), span) for span in spans if span.start < span.stop)
+
+    @cached_property
     def two_moods(self) -> bool:
         """Whether there are experts of both kinds to choose between."""
         return bool(self.session.any() and not self.session.all())
@@ -116,11 +121,22 @@ RECIPE = Recipe()
 def likenesses(catalogue: Catalogue, events: list[Interaction]) -> FloatArray:
     """Likeness of all n items to m events in the three spaces, (3, m, n)."""
     joint = catalogue.joint
-    result = np.zeros((3, len(events), len(catalogue)), np.float32)
-    result[:2] = joint.likeness(probes(catalogue, events))
+    result = np.empty((3, len(events), len(catalogue)), np.float32)
+    joint.likeness(probes(catalogue, events), out=result[:2])
+    for index, event in enumerate(events):
+        result[WORDS, index] = catalogue.words.similarity(event.row) if event.row >= 0 else 0
+    return result
+
+
+def likeness_above_mean(catalogue: Catalogue, events: list[Interaction], row: int) -> DoubleArray:
+    """Likeness of one item to m events in the three spaces, minus the mean over all items, (3, m)."""
+    joint, words = catalogue.joint, catalogue.words
+    own = joint.rows[row] * joint.inverse_lengths[:, row, None] - joint.middle  # (2, k)
+    result = np.zeros((3, len(events)))
+    result[:2] = np.einsum("smk,sk->sm", probes(catalogue, events), own)
     for index, event in enumerate(events):
         if event.row >= 0:
-            result[WORDS, index] = catalogue.words.similarity(event.row)
+            result[WORDS, index] = words.between(row, event.row) - words.mean_similarity(event.row)
     return result
 
 

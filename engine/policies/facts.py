@@ -50,14 +50,11 @@ class Periods:
         self._kernel[:, counts == 0] = 0
         self._base = self._kernel.T @ counts
         self._base /= max(float(self._base.sum()), 1e-12)
-
-    @property
-    def speak(self) -> bool:
+        self.speak = np.count_nonzero(counts) > 1
         """Whether the dates tell items apart."""
-        return int(self.period.max(initial=-1)) > int(self.period[self.period >= 0].min(initial=_BINS))
 
     def log_odds(self, history: DoubleArray) -> FloatArray:
-        """Log p(period | user) / p(period | catalogue) of each item, 0 where the date is unknown. (B,) -> (n,).
+        """Standardised log p(period | user) / p(period | catalogue), 0 where the date is unknown. (B,) -> (n,).
 
         p(. | user) is a kernel density of the periods of the user's events with a pseudo-count of the catalogue's.
         """
@@ -66,4 +63,7 @@ class Periods:
         user = spread / max(float(spread.sum()), 1e-12)
         mixed = (total * user + _DOUBT * self._base) / (total + _DOUBT)
         ratio = np.where(self._base > 0, np.log(mixed / np.maximum(self._base, 1e-12) + 1e-12), 0)
-        return np.asarray(np.append(ratio, 0.0)[self.period], np.float32)
+        shares = self.counts / max(float(self.counts.sum()), 1.0)
+        ratio -= shares @ ratio
+        ratio /= max(float(np.sqrt(shares @ ratio**2)), _LEAST_SPREAD)
+        return np.append(ratio, 0.0).astype(np.float32)[self.period]

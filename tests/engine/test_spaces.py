@@ -64,7 +64,7 @@ def test_likeness_is_the_cosine_of_the_rows() -> None:
     white, plain = joint.likeness(joint.probes(joint.rows[[4]]))[:, 0]
     rows = joint.rows
     assert np.allclose(plain, unit(rows) @ unit(rows)[4], atol=1e-5)
-    scaled = unit(rows / np.sqrt(joint.space.variance))
+    scaled = unit((rows / np.sqrt(joint.space.variance)).astype(np.float32))
     assert np.allclose(white, scaled @ scaled[4], atol=1e-5)
 
 
