@@ -20,10 +20,12 @@ from llmrec.models.child import PROGRAM, Child, ChildGone
 from llmrec.models.errors import ModelError, ModelFailed, ModelRejected
 from llmrec.models.hashes import HashCache
 from llmrec.models.inbox import Request, RequestQueue
-from llmrec.models.protocol import VERSION, Frame
+from llmrec.models.protocol import VERSION, Frame, ProtocolError
 
 _TICK = 0.02
 """Seconds between looks at `cancel` while the process works."""
+_SEND = 5.0
+"""Seconds the process may take to accept a request."""
 _MORE = 8
 """Frames a request may have besides one for each token."""
 _REAP = 1.0
@@ -184,9 +186,12 @@ class Host:
     def _serve(self, request: Request) -> None:
         try:
             child = self._ready(request)
-            self._exchange(child, request)
+            if not request.cancelled:
+                self._exchange(child, request)
         except ModelError as exc:
             request.fail(exc)
+        except ProtocolError as exc:
+            request.fail(ModelFailed(f"The request cannot be sent to the model process: {exc}."))
         except ChildGone as exc:
             self._kill()
             what = request.model.path.name if request.model else "a request"
@@ -213,7 +218,7 @@ class Host:
             self._end_child()  # its sandbox cannot be widened
             self._readable = (*self._readable, folder)
         child = self._child or self._start(self._readable)
-        self._load(child, model, admitted.stamp, request)
+        self._load(child, model, admitted.stamp)
         return child
 
     def _start(self, readable: Sequence[Path]) -> Child:
@@ -222,31 +227,34 @@ class Host:
             arguments += ["--read", str(path)]
         for path in self._writable:
             arguments += ["--write", str(path)]
-        child = Child(arguments, program=self._program, log=self._log)
-        self._child = child
-        hello = child.receive(seconds=self._limits.start)
-        if hello is None or hello.fields.get("version") != VERSION:
-            raise ChildGone("did not start")
+        self._child = child = Child(arguments, program=self._program, log=self._log)
+        if self._first_word(child, self._limits.start).fields.get("version") != VERSION:
+            raise ChildGone("is of another version")
         return child
 
-    def _load(self, child: Child, model: ModelFile, stamp: tuple[int, int, int], request: Request) -> None:
-        fields = {"path": str(model.path.resolve()), "role": model.role, "stamp": stamp}
-        child.send({"id": 0, "op": "load", **fields}, seconds=self._limits.start)
-        until = time.monotonic() + self._limits.load
+    def _load(self, child: Child, model: ModelFile, stamp: tuple[int, int, int]) -> None:
         self._loaded.pop(model.role, None)
-        while (frame := child.receive(seconds=_TICK)) is None:
-            if time.monotonic() > until:
-                raise ChildGone("hung")
-            if request.cancelled or self._queue.closed:
-                raise ChildGone("was stopped")
+        fields = {"path": str(model.path.resolve()), "role": model.role, "stamp": stamp}
+        child.send({"id": 0, "op": "load", **fields}, seconds=_SEND)
+        frame = self._first_word(child, self._limits.load)
         _raise_error(frame)
         self._info[model.role] = frame.fields
         self._loaded[model.role] = (model, stamp)
 
+    def _first_word(self, child: Child, limit: float) -> Frame:
+        """Wait for the answer to a start or a load; a cancelled request lets it finish, since the next needs it too."""
+        until = time.monotonic() + limit
+        while (frame := child.receive(seconds=_TICK)) is None:
+            if time.monotonic() > until:
+                raise ChildGone("hung")
+            if self._queue.closed:
+                raise ChildGone("was stopped")
+        return frame
+
     def _exchange(self, child: Child, request: Request) -> None:
         """Send one request and pass its answers on; stop it when asked, for certain."""
         limits = self._limits
-        child.send({"id": request.number, "op": request.operation, **request.fields}, seconds=limits.start)
+        child.send({"id": request.number, "op": request.operation, **request.fields}, seconds=_SEND)
         began = heard = time.monotonic()
         told_to_stop: float | None = None
         left = request.fields.get("max_tokens", 0) + _MORE

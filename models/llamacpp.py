@@ -38,6 +38,7 @@ class _LlamaModel:
         self._sha256 = sha256
         self._hashes = hashes or HashCache(None)
         self._digest: str | None = None
+        self._dim: int | None = None
         self._closed = False
 
     @property
@@ -75,7 +76,9 @@ class LlamaEmbedder(_LlamaModel):
     @property
     def dim(self) -> int:
         """Length of a vector, read from the file's header."""
-        return read_header(self._path).number("embedding_length")
+        if self._dim is None:
+            self._dim = read_header(self._path).number("embedding_length")
+        return self._dim
 
     def embed(
         self, texts: Sequence[str], *, cancel: threading.Event | None = None, urgent: bool | None = None

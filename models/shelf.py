@@ -234,10 +234,13 @@ class Shelf:
 
     def _best(self, kind: Kind) -> Path | None:
         """What is used when the user chose nothing."""
-        paths = [self._bundled / name for name in _BUNDLED[kind]]
-        if self._folder is not None:
-            paths += [self._folder / entry.file for entry in catalogue.load() if entry.kind == kind]
-        return next((path for path in paths if path.is_file()), None)
+        bundled = (self._bundled / name for name in _BUNDLED[kind])
+        if path := next((path for path in bundled if path.is_file()), None):
+            return path
+        if self._folder is None:
+            return None
+        pulled = (self._folder / entry.file for entry in catalogue.load() if entry.kind == kind)
+        return next((path for path in pulled if path.is_file()), None)
 
     def _pin(self, path: Path) -> str | None:
         """The catalogue's hash of a file of that name in the user's folder."""

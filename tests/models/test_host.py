@@ -125,6 +125,20 @@ def test_close_ends_everything_while_it_works(make: Callable[..., Host], mode: s
     assert not asking.is_alive()
 
 
+def test_close_does_not_wait_for_a_process_that_does_not_start(make: Callable[..., Host]) -> None:
+    host = make("no-start", Limits(start=60))
+    threading.Timer(0.3, host.close).start()
+    with pytest.raises(ModelFailed):
+        host.health()
+
+
+def test_a_request_too_large_to_send_is_refused_and_the_host_goes_on(make: Callable[..., Host]) -> None:
+    host = make("well")
+    with pytest.raises(ModelFailed, match="too large"):
+        host.answer("health", {"text": "x" * (20 << 20)})
+    assert host.health()["pid"] > 0
+
+
 def test_a_closed_host_refuses(make: Callable[..., Host]) -> None:
     host = make("well")
     host.close()
