@@ -36,7 +36,7 @@ Command = Callable[[], Iterable[Message]]
 _WIDTHS = [(0, "-narrow"), (60, "-middle"), (100, "-wide")]
 _HEIGHTS = [(0, "-short"), (18, "-tall")]
 _RESIZED = 0.1
-_LAST_SAVE = 1.0
+_LAST_SAVE = 3.0
 """Seconds that quitting waits for the last key press to be saved."""
 
 
@@ -100,6 +100,7 @@ class LlmrecApp(App[None]):
         self.time = TimeMachine()
         self._commands: asyncio.Queue[tuple[Command, EngineScreen]] = asyncio.Queue()
         self._last_complaint = ""
+        self._leaving = False
         self._resized: Timer | None = None
 
     def get_default_screen(self) -> Screen[Any]:
@@ -238,9 +239,15 @@ class LlmrecApp(App[None]):
         self.deliver_screenshot()
 
     async def action_quit(self) -> None:
-        """Leave once the last key press is saved."""
+        """Leave once the last key press is saved; a second time, at once."""
+        if self._leaving:
+            self.exit()
+        self._leaving = True
+        self.run_worker(self._leave(), group="leave")
+
+    async def _leave(self) -> None:
         try:
             await asyncio.wait_for(self._commands.join(), _LAST_SAVE)
         except TimeoutError:
-            self.crashes.append("the last key presses may not have been saved: the engine did not answer in time\n")
+            self.crashes.append("the last key press may not have been saved: the engine did not answer in time\n")
         self.exit()

@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import pytest
-from textual import _wait
+from textual import _wait, events
 from textual.pilot import Pilot
 from textual.worker import WorkerState
 
@@ -64,6 +64,13 @@ class Driver:
         for key in keys:
             await self.pilot.press(key)
         await self.settle()
+
+    async def tap(self, key: str) -> None:
+        """Press a key without waiting for its effects."""
+        event = events.Key(key, key if len(key) == 1 else None)
+        event.set_sender(self.app)
+        self.app._driver.send_message(event)  # type: ignore[union-attr]
+        await asyncio.sleep(0.01)
 
     async def settle(self, seconds: float = 5.0) -> None:
         """Wait until no command, worker or timer of ours is under way."""

@@ -113,6 +113,9 @@ class FakeEngine:
     def domains(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(item.domain for item in self._items.values()))
 
+    def warm(self) -> None:
+        pass
+
     # Ranking.
 
     def _live(self, as_of: float | None = None) -> list[Entry]:

@@ -27,8 +27,8 @@ class Terminal:
 
     def __init__(self, command: Sequence[str], size: tuple[int, int], env: dict[str, str] | None = None) -> None:
         self.columns, self.lines = size
-        self.screen = pyte.Screen(*size)
-        self._stream = pyte.ByteStream(self.screen)
+        self._screen = pyte.Screen(*size)
+        self._stream = pyte.ByteStream(self._screen)
         self.raw = b""
         self._unseen = b""
         self._master, slave = os.openpty()
@@ -76,16 +76,17 @@ class Terminal:
         self._unseen += got
         return got
 
-    def read(self, seconds: float = 0.05) -> bytes:
-        """What comes within some seconds of silence, drawn."""
+    def read(self, seconds: float = 0.05) -> None:
+        """What comes within some seconds of silence."""
         while self.receive(seconds):
             pass
-        return self._draw()
 
-    def _draw(self) -> bytes:
+    @property
+    def screen(self) -> pyte.Screen:
+        """The terminal's screen; drawn only when it is looked at, because that takes longer than reading."""
         new, self._unseen = self._unseen, b""
         self._stream.feed(new)
-        return new
+        return self._screen
 
     def wait_for(self, text: str, seconds: float = 15.0) -> float:
         """Read until a text stands on the screen; returns the seconds since the start."""
@@ -115,7 +116,6 @@ class Terminal:
 
     @property
     def text(self) -> str:
-        self._draw()
         return "\n".join(self.screen.display)
 
 

@@ -159,12 +159,29 @@ async def test_an_empty_catalogue_says_how_to_fill_it(opened: Opened) -> None:
 
 async def test_three_hundred_actions_leave_nothing_behind(opened: Opened) -> None:
     """Objects and threads stay bounded over a long session; the screens are reused."""
-    keys = ["j", "l", "u", "enter", "escape", "w", "escape", "j", "i", "escape", "t", "escape", "?", "escape", "x", "u"]
+    keys = [
+        "j",
+        "l",
+        "u",
+        "enter",
+        "escape",
+        "w",
+        "escape",
+        "j",
+        "i",
+        "escape",
+        "t",
+        "escape",
+        "question_mark",
+        "escape",
+        "x",
+        "u",
+    ]
     async with opened(FakeEngine(30), size=(80, 24)) as ui:
 
         async def run(actions: int) -> tuple[int, int]:
             for place in range(actions):
-                await ui.pilot.press(keys[place % len(keys)])
+                await ui.tap(keys[place % len(keys)])
             await ui.settle()
             ui.app.clear_notifications()
             ui.engine._log.clear()

@@ -37,8 +37,8 @@ async def test_no_text_is_markup_and_no_click_runs_what_a_text_says(opened: Open
         ui.app.run_action = spy  # type: ignore[method-assign,assignment]
         for keys in ([], ["w"], ["escape", "enter"], ["escape", "i"], ["escape", "t"], ["escape"]):
             await ui.press(*keys)
-            for y in range(2, 27, 4):
-                for x in range(1, 99, 16):
+            for y in range(2, 27, 6):
+                for x in range(1, 99, 24):
                     await ui.pilot.click(offset=(x, y))
             await ui.settle()
     assert not [action for action in ran if action.startswith("app.")]

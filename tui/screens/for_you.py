@@ -95,6 +95,7 @@ class ForYou(ItemScreen, inherit_bindings=False):
         yield Started(domains, domain, Ranked(batch, view, self._near(batch), engine.marks(user), top=True))
         yield StatusRead(engine.status())
         yield from self._read_interests(cancel)
+        engine.warm()
 
     def _read_view(self, view: View, top: bool, marks: bool, cancel: Cancel) -> Iterable[Message]:
         engine, user = self.desk.engine, self.desk.user
@@ -309,6 +310,11 @@ class ForYou(ItemScreen, inherit_bindings=False):
         """The item under the cursor."""
         current = self._list.current
         return self._list.item(current) if current is not None else None
+
+    @property
+    def settled(self) -> bool:
+        """The row under the cursor has its reasons and its chosen text."""
+        return self._detail.why is not None and self.blurb.done
 
     @property
     def blurb(self) -> Blurb:

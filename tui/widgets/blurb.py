@@ -46,6 +46,11 @@ class Blurb(Vertical):
         return self._item
 
     @property
+    def done(self) -> bool:
+        """The text has been chosen."""
+        return self._written is not None and self._written.done
+
+    @property
     def _candidate(self) -> int:
         assert self._written is not None
         wanted = self._written.chosen if self._picked is None else self._picked
