@@ -14,9 +14,14 @@
 They live in the lowest layer so that every layer may raise them; `llmrec.engine` re-exports them.
 """
 
+from llmrec.models.clean import clean
+
 
 class LlmrecError(Exception):
-    """Base of all errors whose text may be shown to the user."""
+    """Base of all errors whose text may be shown to the user: one line, and safe to draw whatever is quoted in it."""
+
+    def __str__(self) -> str:
+        return clean(super().__str__())
 
 
 class StoreError(LlmrecError):
