@@ -148,6 +148,8 @@ class Child:
             status = self._process.wait(_POLITE)
         except subprocess.TimeoutExpired:
             return "closed its pipe"
+        if status == -signal.SIGILL:
+            return "crashed (SIGILL: this build of llama.cpp is for a newer processor)"
         if status < 0:
             with contextlib.suppress(ValueError):
                 return f"crashed ({signal.Signals(-status).name})"

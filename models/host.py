@@ -228,7 +228,11 @@ class Host:
         for path in self._writable:
             arguments += ["--write", str(path)]
         self._child = child = Child(arguments, program=self._program, log=self._log)
-        if self._first_word(child, self._limits.start).fields.get("version") != VERSION:
+        hello = self._first_word(child, self._limits.start)
+        if hello.fields.get("is") == "error":
+            self._kill()
+        _raise_error(hello)
+        if hello.fields.get("version") != VERSION:
             raise ChildGone("is of another version")
         return child
 

@@ -184,8 +184,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sandbox.die_with(options.parent)
     requests, answers = _own_descriptors()
     sandbox.limit(may_write=bool(options.write))
-    from llmrec.models import llama  # before the sandbox closes, because libraries are opened here
-
+    try:
+        from llmrec.models import llama  # before the sandbox closes, because libraries are opened here
+    except (ImportError, OSError, RuntimeError) as exc:
+        text = f"llama.cpp does not load on this machine ({exc}); install llama-cpp-python again."
+        os.write(answers, encode_frame({"id": 0, "is": "error", "kind": "failed", "text": text}))
+        return
     if llama.uses_gpu():
         confined = "none: graphics drivers open what they like"
     else:

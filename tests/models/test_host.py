@@ -132,6 +132,24 @@ def test_close_does_not_wait_for_a_process_that_does_not_start(make: Callable[..
         host.health()
 
 
+@pytest.mark.parametrize("fault", ["ImportError('no module')", "OSError('libllama.so: cannot open')"])
+def test_a_machine_where_llama_cpp_does_not_load_says_so(fault: str) -> None:
+    code = (
+        "import sys\n"
+        "class Broken:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name == 'llama_cpp': raise {fault}\n"
+        "sys.meta_path.insert(0, Broken())\n"
+        "from llmrec.models.worker import main\n"
+        "main()\n"
+    )
+    host = Host(program=(sys.executable, "-c", code))
+    for _ in range(2):
+        with pytest.raises(ModelFailed, match="does not load on this machine"):
+            host.health()
+    host.close()
+
+
 def test_a_request_too_large_to_send_is_refused_and_the_host_goes_on(make: Callable[..., Host]) -> None:
     host = make("well")
     with pytest.raises(ModelFailed, match="too large"):
