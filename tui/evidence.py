@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from llmrec.engine import Interest, ItemId, Kind, Reason
-from llmrec.tui.phrases import DONE, count, lately, merged
+from llmrec.tui.phrases import count, lately, merged
 
 _NAMES = {
     ("length", True): "longer than most",
@@ -42,20 +42,20 @@ def gathered(reasons: Sequence[Reason], interests: Iterable[Interest], now: floa
     The amounts sum to what the amounts of the reasons sum to.
     """
     home = {item: ", ".join(interest.words[:2]) for interest in interests for item in interest.items}
-    groups: dict[str, list[Reason]] = {}
+    groups: dict[tuple[str, str], list[Reason]] = {}
     for reason in merged(reasons):
         groups.setdefault(_group(reason, home), []).append(reason)
-    found = [_evidence(name, group, now) for name, group in groups.items()]
+    found = [_evidence(sort, name, group, now) for (sort, name), group in groups.items()]
     return sorted(found, key=lambda evidence: -abs(evidence.amount))
 
 
-def _group(reason: Reason, home: dict[ItemId, str]) -> str:
+def _group(reason: Reason, home: dict[ItemId, str]) -> tuple[str, str]:
     if reason.item is None or reason.kind is None:
-        return reason.part if reason.kind is None else f"words: {reason.part}"
-    return home.get(reason.item) or f"{DONE[reason.kind]} elsewhere"
+        return "fact", reason.part
+    return ("interest", home[reason.item]) if reason.item in home else ("kind", reason.kind)
 
 
-def _evidence(name: str, group: Sequence[Reason], now: float) -> Evidence:
+def _evidence(sort: str, name: str, group: Sequence[Reason], now: float) -> Evidence:
     amount = sum(reason.amount for reason in group)
     events = tuple(reason for reason in group if reason.item is not None and reason.kind is not None)
     if not events:
@@ -67,4 +67,5 @@ def _evidence(name: str, group: Sequence[Reason], now: float) -> Evidence:
     strongest = max(strengths, key=lambda kind: strengths[kind])
     done = count(sum(reason.kind is strongest for reason in events), _NOUN[strongest])
     newest = max((reason.at for reason in events if reason.at is not None), default=now)
-    return Evidence(f"{name}: {done}, {lately(now - newest)}", amount, events)
+    words = f"{done}, {lately(now - newest)}"
+    return Evidence(f"{name}: {words}" if sort == "interest" else words, amount, events)

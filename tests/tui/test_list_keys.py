@@ -72,7 +72,7 @@ async def test_a_like_reorders_and_the_cursor_stays_on_its_item(opened: Opened) 
         title = ui.engine.item(liked).title
         assert ui.notices == [f"Liked {title} · u undo"]
         assert "sailing +.10" in ui.line("note")
-        assert "moved up · u undo" in ui.line("note")
+        assert "moved up  u undo" in ui.line("note")
 
 
 @pytest.mark.parametrize(("key", "kind"), [("d", "dislike"), ("-", "dislike"), ("x", "skip")])

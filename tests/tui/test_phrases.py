@@ -122,7 +122,7 @@ def test_evidence_is_put_together_by_interest() -> None:
     found = gathered(reasons, [interest("sailing", "a", "b"), interest("trains", "c")], NOW)
     assert [(piece.words, round(piece.amount, 6)) for piece in found] == [
         ("sailing, x: 2 likes, 1 d ago", 0.85),
-        ("disliked elsewhere: 1 dislike, 1 d ago", -0.2),
+        ("1 dislike, 1 d ago", -0.2),
         ("longer than most", 0.07),
         ("fresh", -0.01),
     ]

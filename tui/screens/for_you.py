@@ -39,6 +39,8 @@ FED_BY = 12
 """Items named for each interest."""
 TOAST = 2.5
 """Seconds that a toast stays."""
+_FRAME, _TEXT = 5, 5
+"""Lines of header, rules, note and keys; and at least of the text under the list."""
 _LEAVES = (Kind.DISLIKE, Kind.SKIP)
 _QUIET = (Kind.OPEN, Kind.DWELL)
 _WELCOME = "press l on what you like and d on what you do not: the list re-orders at each press"
@@ -79,8 +81,12 @@ class ForYou(ItemScreen, inherit_bindings=False):
         self.ask(self._start, group="start")
 
     def on_resize(self, event: events.Resize) -> None:
-        """Two lines per row where there is room for them."""
-        self._list.row_height = 2 if event.size.width >= 50 and event.size.height >= 18 else 1
+        """Two lines per row where there is room for them, and no half row above the text under the list."""
+        width, height = event.size
+        self._list.row_height = 2 if width >= 50 and height >= 18 else 1
+        room = height - _FRAME
+        under = width < 100 and height >= 18
+        self._detail.styles.height = room - (room - _TEXT) // 2 * 2 if under else None
 
     # What the engine is asked; these run in threads.
 
@@ -194,9 +200,9 @@ class ForYou(ItemScreen, inherit_bindings=False):
         """Do again what was taken back."""
         self.desk.command(partial(self._redo, self.view), self)
 
-    def say(self, text: str, *, bad: bool = False) -> None:
-        """A line above the keys."""
-        self._note.note(text, bad=bad)
+    def say(self, text: str, *, bad: bool = False, key: actions.Action | None = None) -> None:
+        """A line above the keys, with the key that takes it back."""
+        self._note.note(text, bad=bad, key=key)
 
     def refresh_view(self, *, top: bool = False, marks: bool = False) -> None:
         """Ask for the order again, and for the marks of the rows where they may be wrong."""
@@ -250,7 +256,7 @@ class ForYou(ItemScreen, inherit_bindings=False):
         if change.kind is Kind.DWELL:
             return
         text = message.says or changed(change)
-        self.say(f"{text} · {'^r redo' if change.undone else 'u undo'}")
+        self.say(text, key=actions.REDO if change.undone else actions.UNDO)
         if change.kind not in _QUIET or change.undone:
             self.desk.toast(_toast(change, message.says))
 

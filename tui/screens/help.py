@@ -37,12 +37,14 @@ class Entry:
 
 
 def entries(screen: Screen[object]) -> list[Entry]:
-    """What the keys of a screen do, in the order of its bindings."""
+    """What the keys of a screen do, in the order of its bindings, moving about last."""
     found: dict[str, list[Binding]] = {}
     for active in screen.active_bindings.values():
         if active.enabled and active.binding.tooltip:
             found.setdefault(active.binding.id or active.binding.action, []).append(active.binding)
-    return [_entry(screen, same) for same in found.values()]
+    # What changes something first, moving about last.
+    ordered = sorted(found, key=lambda id: id.startswith(("row.", "page.")))
+    return [_entry(screen, found[id]) for id in ordered]
 
 
 def _entry(screen: Screen[object], same: Sequence[Binding]) -> Entry:

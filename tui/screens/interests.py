@@ -75,8 +75,8 @@ class InterestsScreen(EngineScreen, inherit_bindings=False):
         """Say how the list changed."""
         if message.change is not None:
             how = difference(message.batch, titles_of(message.items))
-            key = "^r redo" if message.change.undone else "u undo"
-            self.query_one(NoteLine).note(f"{changed(message.change, brief=True)}: {how} · {key}")
+            key = actions.REDO if message.change.undone else actions.UNDO
+            self.query_one(NoteLine).note(f"{changed(message.change, brief=True)}: {how}", key=key)
         elif message.says:
             self.query_one(NoteLine).note(message.says)
 

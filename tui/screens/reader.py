@@ -89,7 +89,11 @@ class Reader(ItemScreen, inherit_bindings=False):
         self.query_one(Header).show(title_bits("Reading"))
         self.query_one("#title", Words).say((item.title, "bold"))
         self.query_one("#source", Words).say((about(item, self.desk.clock(), tags=8), "dim"))
-        self.query_one("#address", Words).say((item.url or "", "$text-accent"))
+        address = self.query_one("#address", Words)
+        address.say((item.url or "", "$text-accent"))
+        address.display = bool(item.url)
+        keys = actions.READER_ACTIONS if item.url else actions.READER_ACTIONS[1:]
+        self.query_one(KeyLine).show_actions(keys)
         self.query_one("#text", Words).say(item.text or "this item has no text", limit=LONG)
         self.blurb.start(item)
         self.query_one("#page").focus()

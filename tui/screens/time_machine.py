@@ -131,8 +131,8 @@ class TimeMachine(EngineScreen, inherit_bindings=False):
         note = self.query_one(NoteLine)
         if message.change is not None:
             how = difference(message.batch, titles_of(message.items))
-            key = "^r redo" if message.change.undone else "u undo"
-            note.note(f"{changed(message.change, brief=True)}: {how} · {key}")
+            key = actions.REDO if message.change.undone else actions.UNDO
+            note.note(f"{changed(message.change, brief=True)}: {how}", key=key)
         elif message.says:
             note.note(message.says)
         self.ask(self._read_log, group="log")

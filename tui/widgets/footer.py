@@ -18,8 +18,8 @@ class KeyLine(OneLine):
         rest = [action for action in actions if action is not HELP]
         bits = [Bit(" ")]
         for place, action in enumerate(rest):
-            bits += _bits(action, drop=place + 1)
-        self.show(bits, _bits(HELP, drop=0) if HELP in actions else ())
+            bits += key_bits(action, drop=place + 1)
+        self.show(bits, key_bits(HELP, drop=0) if HELP in actions else ())
 
     def on_one_line_pressed(self, event: OneLine.Pressed) -> None:
         """A click presses the key."""
@@ -27,5 +27,6 @@ class KeyLine(OneLine):
         self.app.simulate_key(event.press)
 
 
-def _bits(action: Action, drop: int) -> list[Bit]:
+def key_bits(action: Action, drop: int = 0) -> list[Bit]:
+    """A key and its words, to be clicked."""
     return [Bit(action.sign, "key", drop, action.key), Bit(f" {action.words}  ", "", drop, action.key)]

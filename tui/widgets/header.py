@@ -15,7 +15,7 @@ _NAME = 16
 
 def title_bits(title: str) -> list[Bit]:
     """The name of the app and of the screen."""
-    return [Bit(" llmrec  ", "quiet", drop=7), Bit(title, "strong"), Bit("  ")]
+    return [Bit(" "), Bit("llmrec  ", "quiet", drop=7), Bit(title, "strong"), Bit("  ")]
 
 
 def domain_bits(domains: Sequence[str], chosen: str | None) -> list[Bit]:

@@ -1,7 +1,9 @@
 """The line above the keys: what the last key changed, and at its right what the engine runs on."""
 
 from llmrec.engine import Progress, Status
+from llmrec.tui.actions import Action
 from llmrec.tui.phrases import count
+from llmrec.tui.widgets.footer import key_bits
 from llmrec.tui.widgets.one_line import Bit, OneLine
 
 _NAME = 24
@@ -14,12 +16,13 @@ class NoteLine(OneLine):
         super().__init__(id=id)
         self._note = ""
         self._bad = False
+        self._key: Action | None = None
         self._status: Status | None = None
         self._progress: Progress | None = None
 
-    def note(self, text: str, *, bad: bool = False) -> None:
-        """Say what happened, or what to do next."""
-        self._note, self._bad = text, bad
+    def note(self, text: str, *, bad: bool = False, key: Action | None = None) -> None:
+        """Say what happened, or what to do next; `key` takes it back and is never cut off."""
+        self._note, self._bad, self._key = text, bad, key
         self._draw()
 
     def status(self, status: Status) -> None:
@@ -34,7 +37,12 @@ class NoteLine(OneLine):
 
     def _draw(self) -> None:
         left = Bit(f" {self._note}  ", "bad" if self._bad else "")
-        self.show([left], self._state())
+        self.show([left], [*(key_bits(self._key) if self._key else ()), *self._state()])
+
+    def on_one_line_pressed(self, event: OneLine.Pressed) -> None:
+        """A click presses the key."""
+        event.stop()
+        self.app.simulate_key(event.press)
 
     def _state(self) -> list[Bit]:
         if self._progress is not None:

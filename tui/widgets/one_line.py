@@ -94,8 +94,9 @@ class OneLine(Widget):
         if y:
             return Strip.blank(width, base)
         left, right = self._fitting(width)
-        room = max(0, width - _width(right))
-        drawn = [*_cut(left, room), *_cut(right, width)]
+        gap = bool(right)
+        room = max(0, width - _width(right) - gap)
+        drawn = [*_cut(left, room), (" " * gap, Bit("")), *_cut(right, width)]
         self._spots, start = [], 0
         segments = []
         for text, bit in drawn:

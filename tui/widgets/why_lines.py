@@ -75,6 +75,7 @@ def _line(words: str, amount: float, places: int, width: int, look: str, amount_
 def _without(why: Why, titles: dict[str, str], now: float, width: int) -> Sequence[Part]:
     if why.without is None or why.rank_without is None:
         return ()
-    ranks = f": rank {why.rank} → {why.rank_without or 'none'}"
+    same = why.rank == why.rank_without
+    ranks = f": still rank {why.rank}" if same else f": rank {why.rank} → {why.rank_without or 'none'}"
     event = because(why.without, titles, now, width - len(ranks) - 9)
     return [(f"without {event}{ranks}", "italic")]
