@@ -35,10 +35,10 @@ class Generator:
 
     def __init__(self, weights: Weights, header: Header, threads: int):
         self._weights = weights
-        size = min(MAX_CONTEXT, weights.train_context)
-        self._context = DecoderContext(weights, size, min(_CHUNK, size), threads)
         template = header.metadata.get("tokenizer.chat_template")
         self._chat = weights.chat(template) if isinstance(template, str) and template else None
+        size = min(MAX_CONTEXT, weights.train_context)
+        self._context = DecoderContext(weights, size, min(_CHUNK, size), threads)
         self._chunk = self._context.chunk
         self._done: list[int] = []
         self.reused = 0

@@ -100,7 +100,6 @@ class Host:
         self._child: Child | None = None
         self._readable = tuple(readable)
         self._loaded: dict[Role, tuple[ModelFile, tuple[int, int, int]]] = {}
-        self._info: dict[Role, dict[str, Any]] = {}
         _open_hosts.add(self)
 
     def ask(
@@ -147,15 +146,6 @@ class Host:
             ModelError: it cannot be started, or does not answer.
         """
         return self.answer("health", {}).fields
-
-    def load(self, model: ModelFile) -> dict[str, Any]:
-        """Load a model now, and say what the process found: `dim` and `max_tokens` for encoders.
-
-        Raises:
-            ModelError: the model is refused.
-        """
-        self.answer("health", {}, model=model)
-        return self._info[model.role]
 
     def close(self) -> None:
         """End the process and the thread; a closed host answers nothing. Safe to call again."""
@@ -240,9 +230,7 @@ class Host:
         self._loaded.pop(model.role, None)
         fields = {"path": str(model.path.resolve()), "role": model.role, "stamp": stamp}
         child.send({"id": 0, "op": "load", **fields}, seconds=_SEND)
-        frame = self._first_word(child, self._limits.load)
-        _raise_error(frame)
-        self._info[model.role] = frame.fields
+        _raise_error(self._first_word(child, self._limits.load))
         self._loaded[model.role] = (model, stamp)
 
     def _first_word(self, child: Child, limit: float) -> Frame:

@@ -175,18 +175,17 @@ class _Context:
 
 
 class EncoderContext(_Context):
-    """Token ids to one vector, one text at a time on one thread.
+    """Token ids to one vector, one text at a time.
 
     One text a batch: with several, every text attends to all tokens of the batch under a mask, which costs more
-    than it saves. One thread a context: two contexts side by side need no barriers inside, so they are faster than
-    two threads in one context, and far faster when the machine is busy.
+    than it saves.
     """
 
-    def __init__(self, weights: Weights, size: int):
+    def __init__(self, weights: Weights, size: int, threads: int):
         params = lib.llama_context_default_params()
         params.n_ctx = params.n_batch = params.n_ubatch = size
         params.n_seq_max = 1
-        params.n_threads = params.n_threads_batch = 1
+        params.n_threads = params.n_threads_batch = threads
         params.embeddings = True
         params.flash_attn_type = lib.LLAMA_FLASH_ATTN_TYPE_ENABLED
         params.no_perf = True

@@ -91,6 +91,7 @@ class Worker:
         from llmrec.models.generate import Generator
         from llmrec.models.llama import Weights
 
+        self._unload(fields["role"])
         path = Path(fields["path"])
         header = read_header(path)
         with path.open("rb") as file:
@@ -99,21 +100,28 @@ class Worker:
                 raise ModelRejected(f"{path.name} changed while it was loaded; try again.")
             same = f"/proc/self/fd/{file.fileno()}"  # the file that was checked, whatever the path means by now
             weights = Weights(same if sys.platform == "linux" else str(path), path.name)
-        if fields["role"] == "embed":
-            if self._encoder:
-                self._encoder.close()
-            self._encoder = Encoder(weights, header, self._threads)
-            self._send({"id": number, "is": "done", "dim": self._encoder.dim, "max_tokens": self._encoder.max_tokens})
-        else:
-            if self._generator:
-                self._generator.close()
-            self._generator = Generator(weights, header, max(1, self._threads - 1))
-            self._send({"id": number, "is": "done"})
+        try:
+            if fields["role"] == "embed":
+                self._encoder = Encoder(weights, header, self._threads)
+            else:
+                self._generator = Generator(weights, header, max(1, self._threads - 1))
+        except ModelError:
+            weights.close()
+            raise
+        self._send({"id": number, "is": "done"})
+
+    def _unload(self, role: str) -> None:
+        """Free the model of a role before its successor takes memory."""
+        if role == "embed" and self._encoder is not None:
+            self._encoder.close()
+            self._encoder = None
+        elif role == "write" and self._generator is not None:
+            self._generator.close()
+            self._generator = None
 
     def _embed(self, number: int, fields: dict[str, Any]) -> None:
-        encoder = self._need_encoder()
-        rows = encoder.vectors(fields["texts"], self._asked_to_stop(number))
-        self._send({"id": number, "is": "done", "rows": len(rows), "dim": encoder.dim}, rows.tobytes())
+        rows = self._need_encoder().vectors(fields["texts"], self._asked_to_stop(number))
+        self._send({"id": number, "is": "done"}, rows.tobytes())
 
     def _generate(self, number: int, fields: dict[str, Any]) -> None:
         generator = self._need_generator()

@@ -8,7 +8,7 @@ import pytest
 
 from llmrec.models import Prompt
 from llmrec.models.errors import ModelFailed, ModelNotFound, ModelRejected
-from llmrec.models.host import Host
+from llmrec.models.host import Host, Limits, ModelFile
 from llmrec.models.llamacpp import LlamaEmbedder, LlamaWriter
 from tests.models.tiny import BYTES, SPECIAL, tiny_llama
 
@@ -86,6 +86,26 @@ def test_what_was_computed_before_changes_nothing(writer_file: Path, host: Host)
     fresh = "".join(LlamaWriter(writer_file, fresh_host).stream(PROMPT, max_tokens=24, temperature=0))
     fresh_host.close()
     assert kept == fresh
+
+
+def test_the_instructions_are_computed_once(writer_file: Path, host: Host) -> None:
+    model = ModelFile(writer_file, "write")
+    reused = []
+    for item in ("first item", "second item", "first item"):
+        fields = {"system": "rule " * 40, "item": item, "ask": "", "max_tokens": 2, "temperature": 0, "seed": 0}
+        *_, last = host.ask("generate", fields, model=model)
+        reused.append(last.fields["reused"])
+    assert reused[1] == reused[2] == len("rule ") * 40 + 3, "the system turn, its end, and the start of the next"
+
+
+def test_a_template_that_never_ends_is_killed_and_the_host_goes_on(writer_file: Path, tmp_path: Path) -> None:
+    loops = "".join(f"{{% for {name} in range(99999) %}}" for name in "abc") + "{% endfor %}" * 3
+    bomb = tiny_llama(tmp_path / "bomb.gguf", template=loops)
+    host = Host(limits=Limits(silence=0.5))
+    with pytest.raises(ModelFailed, match="hung"):
+        LlamaWriter(bomb, host).tokens(PROMPT)
+    assert LlamaWriter(writer_file, host).tokens(PROMPT)
+    host.close()
 
 
 def test_no_more_tokens_than_asked_for(writer: LlamaWriter) -> None:
