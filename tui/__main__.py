@@ -15,7 +15,7 @@ _TURN = 0.0005
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the terminal app; returns the exit code."""
     options = _parser().parse_args(arguments)
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         _complain("llmrec-tui needs a terminal. `llmrec recommend` prints the same list as text.")
         return 1
     try:

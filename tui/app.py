@@ -1,10 +1,12 @@
 """The Textual app: theme, screens, the order of commands, and what happens to errors; nothing of the list itself."""
 
 import asyncio
+import os
 import signal
 import time
 import traceback
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -35,6 +37,8 @@ Command = Callable[[], Iterable[Message]]
 # Two columns from 100 cells; one line per row and no text under the list below 18 lines.
 _WIDTHS = [(0, "-narrow"), (60, "-middle"), (100, "-wide")]
 _HEIGHTS = [(0, "-short"), (18, "-tall")]
+_DRAWN_ON = 2
+"""The file descriptor on which Textual draws: the error stream."""
 _RESIZED = 0.1
 _LAST_SAVE = 3.0
 """Seconds that quitting waits for the last key press to be saved."""
@@ -111,7 +115,7 @@ class LlmrecApp(App[None]):
         """Theme as it was left, other screens by name, and the lane of commands."""
         self.register_theme(DARK)
         self.register_theme(LIGHT)
-        theme = self.engine.setting("tui.theme", DARK.name)
+        theme = os.environ.get("TEXTUAL_THEME") or self.engine.setting("tui.theme", DARK.name)
         self.theme = theme if theme in self.available_themes else DARK.name
         for name in ("reader", "why", "help", "choice", "interests", "time"):
             self.install_screen(getattr(self, name), name)
@@ -120,11 +124,21 @@ class LlmrecApp(App[None]):
         self._leave_on_signals()
 
     def _leave_on_signals(self) -> None:
-        """A closed terminal and a polite kill end the app as `q` does, with the terminal as it was."""
+        """A polite kill and a closed terminal end the app as `q` does."""
         if not self.is_headless:
             loop = asyncio.get_running_loop()
-            for number in (signal.SIGTERM, signal.SIGHUP):
-                loop.add_signal_handler(number, self.call_next, self.action_quit)
+            loop.add_signal_handler(signal.SIGTERM, self.call_next, self.action_quit)
+            loop.add_signal_handler(signal.SIGHUP, self.call_next, self._hang_up)
+
+    async def _hang_up(self) -> None:
+        """End; where the terminal is gone, without drawing on it, because Textual would wait for it for ever."""
+        if os.isatty(_DRAWN_ON):
+            await self.action_quit()
+            return
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._commands.join(), _LAST_SAVE)
+        self.engine.close()
+        os._exit(128 + signal.SIGHUP)
 
     def on_resize(self) -> None:
         """Repaint once a window has come to rest.

@@ -51,7 +51,7 @@ def gathered(reasons: Sequence[Reason], interests: Iterable[Interest], now: floa
 
 def _group(reason: Reason, home: dict[ItemId, str]) -> tuple[str, str]:
     if reason.item is None or reason.kind is None:
-        return "fact", reason.part
+        return "fact", reason.part if reason.at is None else "steered by words"
     return ("interest", home[reason.item]) if reason.item in home else ("kind", reason.kind)
 
 

@@ -46,6 +46,8 @@ _STRENGTH = [
     Kind.PURCHASE,
 ]
 _UNITS = [(YEAR, "y", "year"), (MONTH, "mo", "month"), (WEEK, "w", "week"), (DAY, "d", "day"), (HOUR, "h", "hour")]
+_CRAMPED = 26
+"""Cells below which a reason leaves out when it was."""
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
 
@@ -169,7 +171,7 @@ def because(reason: Reason, titles: dict[str, str], now: float, room: int = 60) 
     """A reason in words, within about `room` characters: `liked "Tide tables" 3 d ago`, or the part's own name."""
     if reason.item is None or reason.kind is None:
         return reason.part
-    past = f" {lately(now - reason.at)}" if reason.at is not None else ""
+    past = f" {lately(now - reason.at)}" if reason.at is not None and room > _CRAMPED else ""
     limit = max(10, room - len(DONE[reason.kind]) - len(past) - 3)
     return f"{DONE[reason.kind]} {quoted(titles.get(reason.item, reason.item), limit)}{past}"
 
@@ -178,7 +180,7 @@ def merged(reasons: Sequence[Reason]) -> list[Reason]:
     """One reason per past event, largest first; what comes from no event stays by part."""
     found: dict[tuple[object, ...], Reason] = {}
     for reason in reasons:
-        key = (reason.item, reason.at, reason.kind) if reason.item is not None else (reason.part,)
+        key = (reason.item, reason.at, reason.kind) if reason.at is not None else (reason.part,)
         known = found.get(key)
         found[key] = replace(reason, amount=reason.amount + known.amount) if known else reason
     return sorted(found.values(), key=lambda reason: -abs(reason.amount))
@@ -203,7 +205,7 @@ def author(written: Written, candidate: int) -> str:
 
 
 def difference(batch: Batch, titles: dict[str, str], top: int = 10) -> str:
-    """How a list changed: the strongest climb into its top, the strongest fall out of it, and how many moved."""
+    """How a list changed: how many rows moved, the strongest climb into its top, the strongest fall out of it."""
     moves = batch.moves.astype(np.int64)
     ranks = np.arange(1, len(moves) + 1)
     climbed = (moves > 0) & (moves < NEW)
@@ -215,8 +217,7 @@ def difference(batch: Batch, titles: dict[str, str], top: int = 10) -> str:
     known = [(move, rank, titles.get(batch.ids[rank - 1])) for move, rank in named]
     parts = [f"{quoted(title, 28)} {rank + move} → {rank}" for move, rank, title in known if title]
     rise, sink = int(np.count_nonzero(climbed)), int(np.count_nonzero(moves < 0))
-    parts.append(f"{rise:,} rise, {sink:,} sink" if rise or sink else "no row moved")
-    return " · ".join(parts)
+    return " · ".join([f"{rise:,} rise, {sink:,} sink" if rise or sink else "no row moved", *parts])
 
 
 def _strongest(moves: npt.NDArray[np.int64]) -> list[int]:

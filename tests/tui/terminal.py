@@ -44,6 +44,7 @@ class Terminal:
             stdout=slave,
             stderr=slave,
             start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # its own terminal, whose end is a SIGHUP
             env=whole,
         )
 
@@ -51,10 +52,13 @@ class Terminal:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
+        """Close the terminal, as a user closes a window; what has not ended then is killed."""
         os.close(self._master)
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
         os.close(self._slave)
 
     def resize(self, columns: int, lines: int) -> None:
@@ -88,16 +92,14 @@ class Terminal:
         self._stream.feed(new)
         return self._screen
 
-    def wait_for(self, text: str, seconds: float = 15.0) -> float:
-        """Read until a text stands on the screen; returns the seconds since the start."""
+    def wait_for(self, text: str, seconds: float = 15.0, *, gone: bool = False) -> float:
+        """Read until a text stands on the screen, or is gone from it; returns the seconds since the start."""
         end = time.perf_counter() + seconds
-        while text not in self.text:
-            self.read(0.01)
-            if time.perf_counter() > end:
-                raise AssertionError(f"{text!r} did not appear:\n{self.text}")
-            if self.process.poll() is not None and text not in self.text:
-                self.read(0.1)
-                assert text in self.text, self.text
+        while (text in self.text) == gone:
+            ended = self.process.poll() is not None
+            self.read(0.1 if ended else 0.01)
+            if (text in self.text) == gone and (ended or time.perf_counter() > end):
+                raise AssertionError(f"{text!r} did not {'vanish' if gone else 'appear'}:\n{self.text}")
         return time.perf_counter() - self.started
 
     def press(self, keys: str, wait: float = 0.15) -> None:

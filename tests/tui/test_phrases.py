@@ -92,7 +92,7 @@ def test_the_difference_names_the_largest_climb_into_the_top_and_the_largest_fal
     moves[2], moves[4], moves[15], moves[18], moves[19] = 9, 3, -12, -2, NEW
     batch = Batch(1, "me", ids, np.zeros(20, np.float32), moves)
     words = phrases.difference(batch, {id: f"T{id}" for id in ids})
-    assert words == '"Ti2" 12 → 3 · "Ti15" 4 → 16 · 2 rise, 2 sink'
+    assert words == '2 rise, 2 sink · "Ti2" 12 → 3 · "Ti15" 4 → 16'
     still = Batch(2, "me", ids, np.zeros(20, np.float32), np.zeros(20, np.int32))
     assert phrases.difference(still, {}) == "no row moved"
     assert phrases.difference(Batch(3, "me", [], np.zeros(0, np.float32), np.zeros(0, np.int32)), {}) == "no row moved"

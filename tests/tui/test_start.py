@@ -28,6 +28,12 @@ def test_without_a_terminal_it_points_to_the_script() -> None:
     assert done.stderr.strip() == "llmrec-tui needs a terminal. `llmrec recommend` prints the same list as text."
 
 
+def test_a_redirected_error_stream_is_told_instead_of_a_blank_screen() -> None:
+    command = ["sh", "-c", f"{sys.executable} -m llmrec.tui 2>&1 >/dev/tty | cat"]
+    with Terminal(command, (100, 10)) as terminal:
+        terminal.wait_for("needs a terminal")
+
+
 def test_version_and_help() -> None:
     assert run("--version").stdout.startswith("llmrec-tui 0")
     shown = run("--help").stdout

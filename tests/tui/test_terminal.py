@@ -15,10 +15,25 @@ from tests.tui.terminal import Terminal, sequences
 
 PLAY = [sys.executable, str(Path(__file__).with_name("play.py"))]
 TOUR = [
-    *("j", "j", "l", "d", "x", "s", "u", "u", "c", "y", "\t", "\t", "w", "\x1b", "\r", "G", "l", "w", "\x1b", "\x1b"),
-    *("i", "j", "+", "z", "1", "X", "u", "\x1b", "t", "h", "h", "\r", "y", "u", "\x1b"),
-    *("/", "MARK", "\r", "\x1b", ":", "more x\r", "?", "like", "\x1b", "\x10", "\x1b"),
+    *("j", "j", "l", "d", "x", "s", "u", "u", "c", "y", "\t", "\t"),
+    *("w>sum of", "\x1b<sum of", "\r>Reading", "G", "l", "w>sum of", "\x1b<sum of", "\x1b<Reading"),
+    *("i>Interests", "j", "+", "z>one day", "1<one day", "X", "u", "\x1b<Interests"),
+    *("t>Time machine", "h", "h", "\r>Remove", "y<Remove", "u", "\x1b<Time machine"),
+    *(
+        "/",
+        "MARK",
+        "\r",
+        "\x1b",
+        ":",
+        "more x\r",
+        "?>Keys that",
+        "like",
+        "\x1b<Keys that",
+        "\x10>Search",
+        "\x1b<Search",
+    ),
 ]
+"""Keys, with what must appear (>) or vanish (<) before the next one."""
 SCROLL = ["\x04"] * 14
 ESCAPE = 0.15
 """Seconds after `esc`, so that it is not taken for the start of another key."""
@@ -31,8 +46,12 @@ def played(kind: str, size: tuple[int, int] = (160, 45)) -> Terminal:
     with Terminal([*PLAY, kind], size) as terminal:
         terminal.wait_for("help")
         terminal.wait_for("mood")
-        for key in [*TOUR, *SCROLL]:
+        for step in [*TOUR, *SCROLL]:
+            key, _, appears = step.partition(">")
+            key, _, vanishes = key.partition("<")
             terminal.press(key, ESCAPE if key == "\x1b" else 0.03)
+            if appears or vanishes:
+                terminal.wait_for(appears or vanishes, gone=bool(vanishes))
         terminal.press("q")
         assert terminal.wait_for_end() == 0, terminal.text
         return terminal
@@ -78,6 +97,12 @@ def test_the_terminal_is_as_it_was_whatever_ends_the_app(end: str | signal.Signa
         for sequence in (b"\x1b[?1049l", b"\x1b[?25h", b"\x1b[?1000l", b"\x1b[?2004l"):
             assert sequence in tail
         assert termios.tcgetattr(terminal._slave) == terminal.settings
+
+
+def test_a_terminal_that_is_closed_ends_the_app() -> None:
+    with Terminal([*PLAY, "benign"], (80, 24)) as terminal:
+        terminal.wait_for("mood")
+    assert terminal.process.returncode != -signal.SIGKILL
 
 
 def test_a_hanging_writer_neither_blocks_keys_nor_the_end() -> None:
