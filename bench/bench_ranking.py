@@ -79,7 +79,7 @@ def million(n: int = 1_000_000) -> None:
     rng = np.random.default_rng(0)
     vectors = topical(n, rng)
     queries = topical(20, np.random.default_rng(1))
-    for axes, wide in ((None, 300), (128, 1_000), (96, 2_000), (64, 4_000)):
+    for axes, wide in ((D, 300), (128, 1_000), (96, 2_000), (64, 4_000)):
         index = Int8Index(vectors, axes=axes, wide=wide)
         at10, at100 = [], []
         for query in queries:
@@ -88,7 +88,7 @@ def million(n: int = 1_000_000) -> None:
             at10.append(len(np.intersect1d(rows[:10], exact[:10])) / 10)
         product, searched = fastest(lambda: vectors @ queries[0], partial(index.search, queries[0], 100), rounds=7)
         print(
-            f"{n:>9,} items, {axes or D} axes, {wide} rescored: {index.nbytes / 2**20:.0f} MB resident,"
+            f"{n:>9,} items, {axes} axes, {wide} rescored: {index.nbytes / 2**20:.0f} MB resident,"
             f" {searched / product:.2f} products of {1e3 * product:.0f} ms,"
             f" recall@10 {np.mean(at10):.3f}, recall@100 {np.mean(at100):.3f}"
         )

@@ -68,17 +68,17 @@ class Int8Index:
     scored from `exact`, which is any array-like of float32 rows, for example a memory map.
     """
 
-    def __init__(self, vectors: FloatArray, *, axes: int | None = None, wide: int = 1_000) -> None:
+    def __init__(self, vectors: FloatArray, *, axes: int = 128, wide: int = 1_000) -> None:
         """Encode the rows (n, d), keeping a reference to them for the second stage.
 
         Args:
             vectors: unit rows, may be memory-mapped.
-            axes: principal axes kept; None keeps all d, which makes the first stage almost exact.
+            axes: principal axes kept; d of them make the first stage almost exact, and slower.
             wide: candidates of the first stage.
         """
         sample = np.asarray(vectors[:: max(1, len(vectors) // 50_000)])
         self._mean = sample.mean(axis=0) if len(sample) else np.zeros(vectors.shape[1], np.float32)
-        self._basis = _principal_axes(sample - self._mean, axes or vectors.shape[1])
+        self._basis = _principal_axes(sample - self._mean, axes)
         spread = np.abs((sample - self._mean) @ self._basis).max(axis=0, initial=1e-12)
         self._scale = (1.1 * spread / 127).astype(np.float32)
         self._wide = wide

@@ -186,3 +186,18 @@ def test_the_essays_worked_cases(interest: list[float], items: list[list[float]]
     products = np.array(items) @ policy.scores(NOW)
     assert int(np.argmax(products)) == best
     assert policy.scores(NOW) == pytest.approx(interest)
+
+
+def test_the_mood_follows_a_turn_to_another_topic_and_passes_with_time() -> None:
+    catalogue = topical(90)
+    policy = make_policy("blend", catalogue)
+    for day, row in enumerate(range(0, 60, 3)):
+        policy.learn([on(row, days_ago=40 - day)])
+    calm = policy.mood(NOW - 20 * DAY)
+    for minute, row in enumerate((1, 4, 7, 10, 13)):
+        policy.learn([on(row, days_ago=-minute / 1440)])
+    moved = policy.mood(NOW)
+    assert moved > calm
+    scores = policy.scores(NOW)
+    assert scores[61::3].mean() > scores[60::3].mean(), "five clicks outweigh twenty of another mood"
+    assert policy.mood(NOW + 60 * DAY) == pytest.approx(0.25, abs=0.01)
