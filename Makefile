@@ -6,7 +6,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
 ENCODER := models/weights/all-MiniLM-L6-v2.Q8_0.gguf
 TORCH  := torch==2.13.0
 
-.PHONY: help run demo test test-st check lint types imports unit bench vectors golden screenshot wheel clean
+.PHONY: help run demo test test-st check lint types imports unit bench vectors screenshot wheel clean
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
