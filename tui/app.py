@@ -19,6 +19,7 @@ from textual.theme import Theme
 from textual.timer import Timer
 
 from llmrec.engine import Engine, Item, Kind, LlmrecError
+from llmrec.tui.asks import Asks
 from llmrec.tui.messages import Failed, Ranked
 from llmrec.tui.screens.base import EngineScreen
 from llmrec.tui.screens.choice import Choice
@@ -88,6 +89,7 @@ class LlmrecApp(App[None]):
         """
         super().__init__()
         self.engine = engine
+        self.asks = Asks(engine, user)
         self.user = user
         self.clock = clock
         self.timer = timer
@@ -181,12 +183,7 @@ class LlmrecApp(App[None]):
 
     def remember(self, key: str, value: str) -> None:
         """Keep a setting of the screen."""
-
-        def call() -> list[Message]:
-            self.engine.set_setting(key, value)
-            return []
-
-        self.command(call, self.for_you)
+        self.command(partial(self.asks.remember, key, value), self.for_you)
 
     def _keep_theme(self, theme: Theme) -> None:
         self.remember("tui.theme", theme.name)

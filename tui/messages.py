@@ -4,7 +4,21 @@ from dataclasses import dataclass
 
 from textual.message import Message
 
-from llmrec.engine import Batch, Change, Interest, Item, ItemId, Kind, Progress, Status, View, Why, Written
+from llmrec.engine import (
+    Batch,
+    Change,
+    Event,
+    Interest,
+    Item,
+    ItemId,
+    Kind,
+    Progress,
+    Recommendation,
+    Status,
+    View,
+    Why,
+    Written,
+)
 
 
 @dataclass
@@ -69,6 +83,24 @@ class InterestsRead(Message):
     interests: list[Interest]
     titles: dict[str, str]
     """Titles of medoids and of the items that feed an interest."""
+
+
+@dataclass
+class LogRead(Message):
+    """The log, oldest first, and today's list."""
+
+    log: list[Event]
+    titles: dict[str, str]
+    """Titles of the events' items."""
+    today: list[Recommendation]
+
+
+@dataclass
+class PastRead(Message):
+    """The list as it was just after an event."""
+
+    event: Event
+    rows: list[Recommendation]
 
 
 @dataclass

@@ -14,6 +14,7 @@ from llmrec.tui.app import LlmrecApp
 from llmrec.tui.screens import base
 from tests.tui.fake import NOW, FakeEngine
 
+_CHARACTERS = {"slash": "/", "colon": ":", "question_mark": "?", "space": " "}
 Opened = Callable[..., AbstractAsyncContextManager["Driver"]]
 
 
@@ -65,11 +66,15 @@ class Driver:
             await self.pilot.press(key)
         await self.settle()
 
-    async def tap(self, key: str) -> None:
-        """Press a key without waiting for its effects."""
-        event = events.Key(key, key if len(key) == 1 else None)
+    def burst(self, key: str) -> None:
+        """Press a key without letting the app act on it before the next one."""
+        event = events.Key(key, _CHARACTERS.get(key, key if len(key) == 1 else None))
         event.set_sender(self.app)
         self.app._driver.send_message(event)  # type: ignore[union-attr]
+
+    async def tap(self, key: str) -> None:
+        """Press a key without waiting for all of its effects."""
+        self.burst(key)
         await asyncio.sleep(0.01)
 
     async def settle(self, seconds: float = 5.0) -> None:

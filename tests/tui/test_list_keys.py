@@ -18,31 +18,31 @@ async def test_the_first_screen_shows_titles_moves_and_the_text_of_the_first_row
         assert "item's own words" in ui.text or "fake-writer" in ui.text
 
 
-@pytest.mark.parametrize(
-    ("keys", "row"),
-    [
-        (["j"], 1),
-        (["down", "down"], 2),
-        (["j", "j", "k"], 1),
-        (["5", "j"], 5),
-        (["1", "2", "j"], 12),
-        (["5", "j", "2", "k"], 3),
-        (["G"], 19),
-        (["end"], 19),
-        (["7", "G"], 6),
-        (["G", "g", "g"], 0),
-        (["G", "home"], 0),
-        (["k"], 0),
-        (["9", "9", "j"], 19),
-        (["5", "escape", "j"], 1),
-        (["g", "j"], 1),
-    ],
-)
-async def test_moves_and_counts(opened: Opened, keys: list[str], row: int) -> None:
+MOVES = [
+    ("j", 1),
+    ("down down", 2),
+    ("j j k", 1),
+    ("5 j", 5),
+    ("1 2 j", 12),
+    ("5 j 2 k", 3),
+    ("G", 19),
+    ("end", 19),
+    ("7 G", 6),
+    ("G g g", 0),
+    ("G home", 0),
+    ("k", 0),
+    ("9 9 j", 19),
+    ("5 escape j", 1),
+    ("g j", 1),
+]
+
+
+async def test_moves_and_counts(opened: Opened) -> None:
     async with opened() as ui:
-        await ui.press(*keys)
-        assert ui.items.cursor == row
-        assert ui.items.current == ui.items.ids[row]
+        for keys, row in MOVES:
+            await ui.press("g", "g", *keys.split())
+            assert ui.items.cursor == row, keys
+            assert ui.items.current == ui.items.ids[row]
 
 
 async def test_pages_are_as_long_as_the_list_is_high(opened: Opened) -> None:
@@ -295,3 +295,18 @@ async def test_background_vectors_are_made_once_and_shown(opened: Opened) -> Non
         assert engine.pending == 0
         assert "encoder fake-encoder" in ui.line("note")
         assert "without vectors" not in ui.line("note")
+
+
+async def test_a_burst_of_keys_goes_to_the_line_that_its_first_key_opens(opened: Opened) -> None:
+    """Typing faster than the screen answers neither likes nor saves what the words happen to spell."""
+    async with opened() as ui:
+        for key in ("slash", *"sailing", "enter", "j"):
+            ui.burst(key)
+        await ui.settle()
+        assert ui.engine.calls == []
+        assert ui.app.for_you.view.query == "sailing"
+        assert ui.items.has_focus
+        for key in ("escape", "colon", *"more", "space", *"databases", "enter", "l"):
+            ui.burst(key)
+        await ui.settle()
+        assert [call.split()[0] for call in ui.engine.calls] == ["steer", "record"]

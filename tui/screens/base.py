@@ -14,7 +14,7 @@ from textual.screen import ModalScreen, Screen
 from textual.timer import Timer
 from textual.worker import Worker, WorkerState, get_current_worker
 
-from llmrec.engine import Item, ItemId, Kind, LlmrecError, Why
+from llmrec.engine import Item, ItemId, Kind, LlmrecError
 from llmrec.tui.messages import Explained, Failed, Ranked, WordsCame
 from llmrec.tui.widgets.blurb import Blurb
 
@@ -128,16 +128,9 @@ class ItemScreen(EngineScreen, inherit_bindings=False):
         self.workers.cancel_group(self, "write")
 
     def _look_at(self, id: ItemId) -> None:
-        self.ask(partial(self._explain, id), group="why")
-        self.ask(partial(self._write, id), group="write")
-
-    def _explain(self, id: ItemId, cancel: Cancel) -> Iterable[Message]:
-        engine = self.desk.engine
-        why = engine.why(self.desk.user, id, view=self.desk.for_you.view)
-        yield Explained(why, titles_of(self.desk.engine.items(named_in(why))))
-
-    def _write(self, id: ItemId, cancel: Cancel) -> Iterable[Message]:
-        return map(WordsCame, self.desk.engine.write(self.desk.user, id, cancel))
+        asks = self.desk.asks
+        self.ask(partial(asks.why, id, self.desk.for_you.view), group="why")
+        self.ask(partial(asks.words, id), group="write")
 
     def on_explained(self, message: Explained) -> None:
         """Reasons came; they may be too late."""
@@ -172,14 +165,3 @@ class ItemScreen(EngineScreen, inherit_bindings=False):
             what = "the address" if self.here.url else "the text"
             self.app.copy_to_clipboard(self.here.url or self.blurb.text or self.here.title)
             self.app.notify(f"Copied {what}", timeout=2, markup=False)
-
-
-def named_in(why: Why) -> list[ItemId]:
-    """The past items that reasons name."""
-    reasons = [*why.reasons, *([why.without] if why.without else [])]
-    return list(dict.fromkeys(reason.item for reason in reasons if reason.item is not None))
-
-
-def titles_of(items: Iterable[Item]) -> dict[str, str]:
-    """Titles by id."""
-    return {item.id: item.title for item in items}

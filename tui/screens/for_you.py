@@ -12,6 +12,7 @@ from textual.message import Message
 
 from llmrec.engine import Batch, Change, Interest, Item, ItemId, Kind, View
 from llmrec.tui import actions
+from llmrec.tui.asks import DOMAIN
 from llmrec.tui.messages import (
     Explained,
     Failed,
@@ -23,7 +24,7 @@ from llmrec.tui.messages import (
     StatusRead,
 )
 from llmrec.tui.phrases import DONE, changed, count, quoted, stronger
-from llmrec.tui.screens.base import EngineScreen, ItemScreen, titles_of
+from llmrec.tui.screens.base import EngineScreen, ItemScreen
 from llmrec.tui.widgets.blurb import Blurb
 from llmrec.tui.widgets.detail import Detail
 from llmrec.tui.widgets.footer import KeyLine
@@ -33,10 +34,6 @@ from llmrec.tui.widgets.note_line import NoteLine
 from llmrec.tui.widgets.one_line import Bit, OneLine
 from llmrec.tui.widgets.prompt import Prompt
 
-FIRST_ROWS = 60
-"""Rows sent with a new order, so that no terminal has to wait for the first screen."""
-FED_BY = 12
-"""Items named for each interest."""
 TOAST = 2.5
 """Seconds that a toast stays."""
 _FRAME, _TEXT = 5, 5
@@ -76,6 +73,7 @@ class ForYou(ItemScreen, inherit_bindings=False):
         self._note = self.query_one(NoteLine)
         self._prompt = self.query_one(Prompt)
         self._list.say_nothing("reading the catalogue")
+        self._list.at_once = {"/": self.action_filter, ":": self.action_steer}
         self._list.focus()
         self._draw_header()
         self.ask(self._start, group="start")
@@ -88,80 +86,9 @@ class ForYou(ItemScreen, inherit_bindings=False):
         under = width < 100 and height >= 18
         self._detail.styles.height = room - (room - _TEXT) // 2 * 2 if under else None
 
-    # What the engine is asked; these run in threads.
-
     def _start(self, cancel: Cancel) -> Iterable[Message]:
-        engine, user = self.desk.engine, self.desk.user
-        self.desk.prepare(engine, self.desk.clock())
-        domains = tuple(name for name in engine.domains() if name != "all")
-        kept = engine.setting("tui.domain", domains[0] if domains else "")
-        domain = kept if kept in domains and len(domains) > 1 else None
-        view = View(domain, varied=True)
-        batch = engine.view(user, view)
-        yield Started(domains, domain, Ranked(batch, view, self._near(batch), engine.marks(user), top=True))
-        yield StatusRead(engine.status())
-        yield from self._read_interests(cancel)
-        engine.warm()
-
-    def _read_view(self, view: View, top: bool, marks: bool, cancel: Cancel) -> Iterable[Message]:
-        engine, user = self.desk.engine, self.desk.user
-        batch = engine.view(user, view)
-        yield Ranked(batch, view, self._near(batch), engine.marks(user) if marks else None, top=top)
-
-    def _read_rows(self, ids: list[ItemId], cancel: Cancel) -> Iterable[Message]:
-        yield RowsRead(self.desk.engine.items(ids))
-
-    def _read_interests(self, cancel: Cancel) -> Iterable[Message]:
-        interests = self.desk.engine.interests(self.desk.user)
-        named = [id for i in interests for id in (*i.items[:FED_BY], *([i.medoid] if i.medoid else []))]
-        yield InterestsRead(interests, titles_of(self.desk.engine.items(named)))
-
-    def _index(self, cancel: Cancel) -> Iterable[Message]:
-        for progress in self.desk.engine.index(cancel):
-            yield Indexed(progress)
-        yield Indexed(None)
-        yield StatusRead(self.desk.engine.status())
-
-    def _near(self, batch: Batch, id: ItemId | None = None) -> list[Item]:
-        """Items of the rows that will be in sight: the first ones, and those around an item."""
-        wanted = list(batch.ids[:FIRST_ROWS])
-        if id is not None and id in batch.ids:
-            row = batch.ids.index(id)
-            wanted += batch.ids[max(0, row - FIRST_ROWS) : row + FIRST_ROWS]
-        return self.desk.engine.items(list(dict.fromkeys(wanted)))
-
-    def _record(self, id: ItemId, kind: Kind, value: float | None, view: View, current: ItemId | None) -> list[Message]:
-        batch = self.desk.engine.record(self.desk.user, id, kind, value=value, view=view)
-        return [Ranked(batch, view, self._near(batch, current))]
-
-    def _undo(self, view: View) -> list[Message]:
-        engine, user = self.desk.engine, self.desk.user
-        batch = engine.undo(user, view=view)
-        # Reading time is not something a user did on purpose, so it goes with what was done before it.
-        while batch.change is not None and batch.change.kind is Kind.DWELL:
-            batch = engine.undo(user, view=view)
-        says = "" if batch.change else "nothing to undo"
-        near = self._near(batch, batch.change.item if batch.change else None)
-        return [Ranked(batch, view, near, engine.marks(user), says)]
-
-    def _redo(self, view: View) -> list[Message]:
-        batch = self.desk.engine.redo(self.desk.user, view=view)
-        says = f"again: {changed(batch.change)}" if batch.change else "nothing to redo"
-        near = self._near(batch, batch.change.item if batch.change else None)
-        return [Ranked(batch, view, near, self.desk.engine.marks(self.desk.user), says)]
-
-    def _steer(self, words: str, view: View) -> list[Message]:
-        batch = self.desk.engine.steer(self.desk.user, words, view=view)
-        return [Ranked(batch, view, self._near(batch))]
-
-    def _control(self, interest: str, action: str, days: float | None, view: View) -> list[Message]:
-        batch = self.desk.engine.control(self.desk.user, interest, action, days=days, view=view)
-        return [Ranked(batch, view, self._near(batch))]
-
-    def _remove(self, event: int, view: View) -> list[Message]:
-        engine, user = self.desk.engine, self.desk.user
-        batch = engine.undo_event(user, event, view=view)
-        return [Ranked(batch, view, self._near(batch), engine.marks(user))]
+        self.desk.prepare(self.desk.engine, self.desk.clock())
+        return self.desk.asks.start(cancel)
 
     # What other screens ask of this one.
 
@@ -177,28 +104,28 @@ class ForYou(ItemScreen, inherit_bindings=False):
         elif kind not in (Kind.DWELL, Kind.IMPRESSION):
             self.view = replace(self.view, keep=self.view.keep | {item.id})
         self._list.expect(item.id, kind if leaves or kind is Kind.LIKE else stronger(mark, kind), leaves=leaves)
-        call = partial(self._record, item.id, kind, value, self.view, self._list.current)
+        call = partial(self.desk.asks.record, item.id, kind, value, self.view, self._list.current)
         self.desk.command(call, self)
 
     def correct(self, interest: str, action: str, days: float | None = None) -> None:
         """Change one interest."""
-        self.desk.command(partial(self._control, interest, action, days, self.view), self)
+        self.desk.command(partial(self.desk.asks.control, interest, action, days, self.view), self)
 
     def steer(self, words: str) -> None:
         """More or less of something, in words."""
-        self.desk.command(partial(self._steer, words, self.view), self)
+        self.desk.command(partial(self.desk.asks.steer, words, self.view), self)
 
     def remove_event(self, event: int) -> None:
         """Take one past event out of the log."""
-        self.desk.command(partial(self._remove, event, self.view), self)
+        self.desk.command(partial(self.desk.asks.remove, event, self.view), self)
 
     def undo(self) -> None:
         """Take back the last thing done."""
-        self.desk.command(partial(self._undo, self.view), self)
+        self.desk.command(partial(self.desk.asks.undo, self.view), self)
 
     def redo(self) -> None:
         """Do again what was taken back."""
-        self.desk.command(partial(self._redo, self.view), self)
+        self.desk.command(partial(self.desk.asks.redo, self.view), self)
 
     def say(self, text: str, *, bad: bool = False, key: actions.Action | None = None) -> None:
         """A line above the keys, with the key that takes it back."""
@@ -206,7 +133,7 @@ class ForYou(ItemScreen, inherit_bindings=False):
 
     def refresh_view(self, *, top: bool = False, marks: bool = False) -> None:
         """Ask for the order again, and for the marks of the rows where they may be wrong."""
-        self.ask(partial(self._read_view, self.view, top, marks), group="view")
+        self.ask(partial(self.desk.asks.view, self.view, top, marks), group="view")
 
     # What comes back.
 
@@ -235,7 +162,7 @@ class ForYou(ItemScreen, inherit_bindings=False):
         self._list.show(message.batch, follow=self._followed(message.change), top=message.top)
         self._draw_header()
         if message.change is not None:
-            self.ask(self._read_interests, group="interests")
+            self.ask(self.desk.asks.interests, group="interests")
         front = self.app.screen
         if front is not self and isinstance(front, EngineScreen):
             front.ranked(message)
@@ -291,7 +218,7 @@ class ForYou(ItemScreen, inherit_bindings=False):
             self.say(f"{_WELCOME} · {message.status.note}")
         if message.status.pending and not self.desk.indexing:
             self.desk.indexing = True
-            self.ask(self._index, group="index")
+            self.ask(self.desk.asks.index, group="index")
 
     def on_indexed(self, message: Indexed) -> None:
         """Progress of the background work; a new order at its end."""
@@ -299,7 +226,7 @@ class ForYou(ItemScreen, inherit_bindings=False):
         if message.progress is None:
             # With vectors the order is another one, so a reader who has done nothing yet starts at its top.
             self.refresh_view(top=not self._list.marks)
-            self.ask(self._read_interests, group="interests")
+            self.ask(self.desk.asks.interests, group="interests")
 
     def on_failed(self, message: Failed) -> None:
         """A refused command: take back what the row showed before the engine answered."""
@@ -338,7 +265,7 @@ class ForYou(ItemScreen, inherit_bindings=False):
 
     @on(ItemList.RowsWanted)
     def _rows_wanted(self, event: ItemList.RowsWanted) -> None:
-        self.ask(partial(self._read_rows, event.ids), group="rows")
+        self.ask(partial(self.desk.asks.rows, event.ids), group="rows")
 
     @on(ItemList.Chosen)
     def action_open(self) -> None:
@@ -363,21 +290,14 @@ class ForYou(ItemScreen, inherit_bindings=False):
 
     @on(Prompt.Entered)
     def _entered(self, event: Prompt.Entered) -> None:
-        self._leave_prompt()
         if event.purpose == "steer" and event.words:
             if event.words in ("q", "quit"):
                 self.app.call_next(self.desk.action_quit)
             else:
                 self.steer(event.words)
 
-    @on(Prompt.Left)
-    def _leave_prompt(self) -> None:
-        self._prompt.close()
-        self._list.focus()
-
     @on(Prompt.Closed)
     def _prompt_closed(self, event: Prompt.Closed) -> None:
-        self._leave_prompt()
         if event.purpose == "filter":
             self._clear_filter()
 
@@ -399,7 +319,7 @@ class ForYou(ItemScreen, inherit_bindings=False):
 
     def _choose_domain(self, domain: str | None) -> None:
         self._show_view(View(domain, query=self.view.query, varied=True))
-        self.desk.remember("tui.domain", domain or "all")
+        self.desk.remember(DOMAIN, domain or "all")
 
     @on(OneLine.Pressed, "#header")
     def _header_pressed(self, event: OneLine.Pressed) -> None:

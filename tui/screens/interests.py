@@ -6,9 +6,10 @@ from textual.containers import Container, Vertical, VerticalScroll
 
 from llmrec.engine import Interest
 from llmrec.tui import actions
+from llmrec.tui.asks import titles_of
 from llmrec.tui.messages import InterestsRead, Ranked
 from llmrec.tui.phrases import changed, date, difference, quoted
-from llmrec.tui.screens.base import EngineScreen, titles_of
+from llmrec.tui.screens.base import EngineScreen
 from llmrec.tui.screens.choice import Answer
 from llmrec.tui.text import Part, Words
 from llmrec.tui.widgets.footer import KeyLine
@@ -49,6 +50,7 @@ class InterestsScreen(EngineScreen, inherit_bindings=False):
         head = [*title_bits("Interests"), Bit("what the list is built on, yours to change", "quiet", drop=2)]
         self.query_one(Header).show(head)
         self.query_one(NoteLine).note(_HINT)
+        self.query_one(InterestList).at_once = {"a": self.action_add}
 
     def on_screen_resume(self) -> None:
         """Draw what is known; the list reads it again after each change."""
@@ -128,13 +130,6 @@ class InterestsScreen(EngineScreen, inherit_bindings=False):
 
     @on(Prompt.Entered)
     def _entered(self, event: Prompt.Entered) -> None:
-        self._leave_prompt()
         if event.words:
             steered = event.words.lower().startswith(_DIRECTIONS)
             self.desk.for_you.steer(event.words if steered else f"more {event.words}")
-
-    @on(Prompt.Closed)
-    @on(Prompt.Left)
-    def _leave_prompt(self) -> None:
-        self.query_one(Prompt).close()
-        self.query_one(InterestList).focus()

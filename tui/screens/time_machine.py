@@ -1,21 +1,19 @@
 """The list as of an earlier day beside today's, and what would be without one event."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
-from threading import Event as Cancel
 
 from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.message import Message
 from textual.timer import Timer
 
 from llmrec.engine import Event, ItemId, Recommendation, View
 from llmrec.tui import actions
-from llmrec.tui.messages import Ranked
+from llmrec.tui.asks import titles_of
+from llmrec.tui.messages import LogRead, PastRead, Ranked
 from llmrec.tui.phrases import changed, count, date, difference, happened
-from llmrec.tui.screens.base import EngineScreen, titles_of
+from llmrec.tui.screens.base import EngineScreen
 from llmrec.tui.screens.choice import Answer
 from llmrec.tui.text import Words
 from llmrec.tui.widgets.footer import KeyLine
@@ -30,23 +28,6 @@ ROWS = 60
 """Rows of either list; as many as fit are drawn."""
 _PAUSE = 0.06
 _EMPTY = "nothing in the log yet: every key on the list leaves a tick here"
-
-
-@dataclass
-class LogRead(Message):
-    """The log, oldest first, and today's list."""
-
-    log: list[Event]
-    titles: dict[str, str]
-    today: list[Recommendation]
-
-
-@dataclass
-class PastRead(Message):
-    """The list as it was just after an event."""
-
-    event: Event
-    rows: list[Recommendation]
 
 
 class TimeMachine(EngineScreen, inherit_bindings=False):
@@ -89,26 +70,21 @@ class TimeMachine(EngineScreen, inherit_bindings=False):
         """Read the log again, unless only a question was answered."""
         self._past.focus()
         if not self._log:
-            self.ask(self._read_log, group="log")
+            self._read_log()
 
     def on_resize(self, event: events.Resize) -> None:
         """Alone, the past says how far each item has moved since."""
         self._draw_lists()
 
-    # Threads.
-
     @property
     def _view(self) -> View:
         return View(self.desk.for_you.view.domain)
 
-    def _read_log(self, cancel: Cancel) -> Iterable[Message]:
-        engine, user = self.desk.engine, self.desk.user
-        log = engine.history(user)[::-1]
-        titles = titles_of(engine.items(list(dict.fromkeys(event.item for event in log))))
-        yield LogRead(log, titles, engine.recommend(user, ROWS, view=self._view))
+    def _read_log(self) -> None:
+        self.ask(partial(self.desk.asks.log, self._view, ROWS), group="log")
 
-    def _read_past(self, event: Event, cancel: Cancel) -> Iterable[Message]:
-        yield PastRead(event, self.desk.engine.recommend(self.desk.user, ROWS, event.at, view=self._view))
+    def _read_past(self, event: Event) -> None:
+        self.ask(partial(self.desk.asks.past, event, self._view, ROWS), group="past")
 
     # What comes back.
 
@@ -135,7 +111,7 @@ class TimeMachine(EngineScreen, inherit_bindings=False):
             note.note(f"{changed(message.change, brief=True)}: {how}", key=key)
         elif message.says:
             note.note(message.says)
-        self.ask(self._read_log, group="log")
+        self._read_log()
 
     # Drawing.
 
@@ -159,10 +135,7 @@ class TimeMachine(EngineScreen, inherit_bindings=False):
         self.query_one("#then", Words).say((f"as of {date(event.at)}", "dim"))
         if self._pause is not None:
             self._pause.stop()
-        self._pause = self.set_timer(_PAUSE, partial(self._read_at, event))
-
-    def _read_at(self, event: Event) -> None:
-        self.ask(partial(self._read_past, event), group="past")
+        self._pause = self.set_timer(_PAUSE, partial(self._read_past, event))
 
     def _draw_lists(self) -> None:
         alone = not self.query_one("#right").display

@@ -1,18 +1,15 @@
 """All reasons for the rank of one item, over the list."""
 
-from collections.abc import Iterable
 from functools import partial
-from threading import Event as Cancel
 
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
-from textual.message import Message
 
-from llmrec.engine import Item, ItemId
+from llmrec.engine import Item
 from llmrec.tui import actions
 from llmrec.tui.messages import Explained
 from llmrec.tui.phrases import count, signed
-from llmrec.tui.screens.base import EngineModal, named_in, titles_of
+from llmrec.tui.screens.base import EngineModal
 from llmrec.tui.text import Words
 from llmrec.tui.widgets.footer import KeyLine
 from llmrec.tui.widgets.why_lines import why_lines
@@ -50,12 +47,7 @@ class WhyScreen(EngineModal, inherit_bindings=False):
         self.query_one("#sum", Words).say(("adding up the reasons", "dim"))
         self.query_one("#lines", Words).say("")
         self.query_one("#reasons").focus()
-        self.ask(partial(self._explain, self._item.id), group="why")
-
-    def _explain(self, id: ItemId, cancel: Cancel) -> Iterable[Message]:
-        engine = self.desk.engine
-        why = engine.why(self.desk.user, id, view=self.desk.for_you.view)
-        yield Explained(why, titles_of(engine.items(named_in(why))))
+        self.ask(partial(self.desk.asks.why, self._item.id, self.desk.for_you.view), group="why")
 
     def on_explained(self, message: Explained) -> None:
         """Reasons came."""

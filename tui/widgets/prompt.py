@@ -3,14 +3,16 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import Input
 
 from llmrec.tui.text import Words, safe
+from llmrec.tui.widgets.row_list import pass_on
 
 _LIMIT = 200
 
@@ -21,6 +23,22 @@ class _Line(Input):
     def validate_value(self, value: str) -> str:
         """Pasted text is untrusted too."""
         return safe(value, limit=_LIMIT)
+
+    async def _on_key(self, event: events.Key) -> None:
+        """Keys that were typed after the one that closed the line are meant for the list."""
+        if self.screen.focused is not self:
+            pass_on(self, event)
+        elif event.key == "enter":
+            event.stop()
+            event.prevent_default()
+            await self.action_submit()
+        else:
+            await super()._on_key(event)
+
+    async def action_submit(self) -> None:
+        """Close the line before the next key is looked at."""
+        assert isinstance(self.parent, Prompt)
+        self.parent.enter()
 
 
 class Prompt(Horizontal):
@@ -63,6 +81,7 @@ class Prompt(Horizontal):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._purpose = ""
+        self._back: Widget | None = None
         self._sign = Words()
         self._line = _Line(max_length=_LIMIT, select_on_focus=False, compact=True)
 
@@ -70,11 +89,6 @@ class Prompt(Horizontal):
         """A sign for the purpose, and the line."""
         yield self._sign
         yield self._line
-
-    @property
-    def is_open(self) -> bool:
-        """The line is on screen."""
-        return bool(self.display)
 
     def ask(self, purpose: str, sign: str, hint: str, words: str = "") -> None:
         """Show the line.
@@ -91,27 +105,31 @@ class Prompt(Horizontal):
         with self.prevent(Input.Changed):
             self._line.value = words
         self._line.cursor_position = len(words)
+        self._back = self.screen.focused
         self.display = True
         self.screen.set_focus(self._line)  # at once: `focus()` would wait, and the next key would miss the line
 
     def close(self) -> None:
-        """Hide the line."""
+        """Hide the line and give the focus back."""
         self.display = False
+        self.screen.set_focus(self._back)
+
+    def enter(self) -> None:
+        """The words are complete."""
+        self.close()
+        self.post_message(self.Entered(self._purpose, self._line.value.strip()))
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
         self.post_message(self.Typed(self._purpose, self._line.value.strip()))
 
-    @on(Input.Submitted)
-    def _entered(self, event: Input.Submitted) -> None:
-        event.stop()
-        self.post_message(self.Entered(self._purpose, self._line.value.strip()))
-
     def action_close(self) -> None:
         """`esc`."""
+        self.close()
         self.post_message(self.Closed(self._purpose, self._line.value.strip()))
 
     def action_leave(self) -> None:
         """Arrow keys."""
+        self.close()
         self.post_message(self.Left(self._purpose, self._line.value.strip()))

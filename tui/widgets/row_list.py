@@ -4,7 +4,7 @@ Textual's own lists measure or mount every row, which takes seconds at ten thous
 its lines are asked for, so a new order costs one assignment and one repaint whatever its length.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -15,6 +15,7 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
+from textual.widget import Widget
 
 from llmrec.tui.actions import MOVES, bindings
 from llmrec.tui.text import laid_out
@@ -23,6 +24,15 @@ Piece = tuple[str, str]
 """Text that fits, and the component class it is drawn in ("" for the row's own style)."""
 
 _MAX_COUNT = 1_000_000
+
+
+def pass_on(widget: Widget, event: events.Key) -> None:
+    """Give a key that was queued for a widget to the one that has the focus by now."""
+    event.stop()
+    event.prevent_default()
+    focused = widget.screen.focused
+    if focused is not None:
+        focused._forward_event(events.Key(event.key, event.character))
 
 
 class RowList(ScrollView, can_focus=True, inherit_bindings=False):
@@ -104,6 +114,9 @@ class RowList(ScrollView, can_focus=True, inherit_bindings=False):
         super().__init__(id=id)
         self._count = ""
         self._first_key = ""
+        self.at_once: dict[str, Callable[[], None]] = {}
+        """Characters that open a line to type in. They act before the next key is looked at: what is typed after them
+        is meant for that line, however fast it comes."""
 
     # What a subclass says about its rows.
 
@@ -227,8 +240,15 @@ class RowList(ScrollView, can_focus=True, inherit_bindings=False):
     def on_key(self, event: events.Key) -> None:
         """Collect a count ("5j") and the second g of "gg"; every other key is a binding."""
         typed = event.character or ""
+        if self.screen.focused is not self:
+            pass_on(self, event)
+            return
         first, self._first_key = self._first_key, ""
-        if typed.isdecimal() and typed.isascii() and (typed != "0" or self._count):
+        if typed in self.at_once:
+            event.stop()
+            event.prevent_default()
+            self.at_once[typed]()
+        elif typed.isdecimal() and typed.isascii() and (typed != "0" or self._count):
             self._count = (self._count + typed)[-7:]
             event.stop()
         elif typed == "g":
