@@ -15,7 +15,8 @@ from llmrec.tui.widgets.interest_lines import interest_lines
 from llmrec.tui.widgets.why_lines import why_lines
 
 _REASONS = 4
-_INTERESTS = 6
+_INTERESTS = 3
+"""Interests named at least; more where there is room."""
 
 
 class Detail(Vertical):
@@ -63,7 +64,8 @@ class Detail(Vertical):
         """Draw the interests, and the reasons that are put together by them."""
         self.watch_why(self.why)
         words = self.query_one("#interests", Words)
-        words.say(*interest_lines(interests, width=words.content_size.width or 40, most=_INTERESTS))
+        width, height = words.content_size
+        words.say(*interest_lines(interests, width=width or 40, most=max(_INTERESTS, height - 2)))
 
     def on_resize(self) -> None:
         """Bars and columns take the new width."""
