@@ -77,7 +77,8 @@ class Lists:
         self._places[key] = places(listing.rows, len(items))
         self._revision += 1
         if change is not None:
-            change = replace(change, moved_up=int(np.count_nonzero((moves > 0) & (moves != NEW))))
+            gone = max(0, int(np.count_nonzero(before)) - len(listing.rows)) if before is not None else 0
+            change = replace(change, moved_up=int(np.count_nonzero((moves > gone) & (moves != NEW))))
         return Batch(
             revision=self._revision,
             user=user,
