@@ -13,6 +13,8 @@ from typing import Any, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.events import Resize
+from textual.geometry import Size
 from textual.message import Message
 from textual.screen import Screen
 from textual.theme import Theme
@@ -146,13 +148,19 @@ class LlmrecApp(App[None]):
         """Repaint once a window has come to rest.
 
         Textual ignores a size that it has already, but a window that shrank and grew back within a moment has lost
-        what stood on it.
+        what stood on it. Nor is the last size it hears of always the last there was: its signal handler can be
+        interrupted by the next signal between reading a size and passing it on.
         """
         if self._resized is not None:
             self._resized.stop()
         self._resized = self.set_timer(_RESIZED, self._repaint)
 
     def _repaint(self) -> None:
+        if not self.is_headless and os.isatty(_DRAWN_ON):
+            size = Size(*os.get_terminal_size(_DRAWN_ON))
+            if size != self.size:
+                self.post_message(Resize(size, size))
+                return
         for screen in self.screen_stack[-1:]:  # empty on the way out
             screen.refresh(layout=True)
 

@@ -1,10 +1,13 @@
-"""Runs the app over a fake engine on a terminal: `python play.py hostile|benign|hanging|failing`."""
+"""Runs the app over a fake engine on a terminal: `python play.py hostile|benign|hanging|failing|stale`."""
 
 import random
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from textual.events import Resize
+from textual.geometry import Size
 
 from llmrec.engine import Item, ItemId, LlmrecError, ModelFailed, Status
 from llmrec.tui.app import LlmrecApp
@@ -94,9 +97,17 @@ def engine(kind: str) -> FakeEngine:
     return found
 
 
+class Stale(LlmrecApp):
+    """Hears of an old size last, as when its signal handler was interrupted by the next signal."""
+
+    def on_mount(self) -> None:
+        """The old size comes a while after the first picture."""
+        self.set_timer(1.0, lambda: self.post_message(Resize(Size(27, 35), Size(27, 35))))
+
+
 if __name__ == "__main__":
     user = hostile_text(9_000) if sys.argv[1] == "hostile" else "me"
-    app = LlmrecApp(engine(sys.argv[1]), user, clock=lambda: NOW)  # type: ignore[arg-type]
+    app = (Stale if sys.argv[1] == "stale" else LlmrecApp)(engine(sys.argv[1]), user, clock=lambda: NOW)  # type: ignore[arg-type]
     app.run()
     sys.stderr.write("\n".join(app.crashes))
     sys.exit(bool(app.crashes))

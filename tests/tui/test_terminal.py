@@ -121,6 +121,19 @@ def test_a_hanging_writer_neither_blocks_keys_nor_the_end() -> None:
         assert terminal.wait_for_end(3.0) == 0
 
 
+def test_an_old_size_that_comes_last_is_put_right() -> None:
+    with Terminal([*PLAY, "benign"], (80, 24)) as still, Terminal([*PLAY, "stale"], (80, 24)) as terminal:
+        still.wait_for("fake-writer")
+        still.read(0.5)
+        terminal.wait_for("fake-writer")
+        terminal.read(2.0)  # longer than the app waits before the old size
+        for _ in range(40):
+            terminal.read(0.5)
+            if terminal.screen.display == still.screen.display:
+                break
+        assert terminal.screen.display == still.screen.display
+
+
 def test_a_storm_of_resizes_ends_in_the_right_picture() -> None:
     with Terminal([*PLAY, "benign"], (80, 24)) as still, Terminal([*PLAY, "benign"], (80, 24)) as terminal:
         still.wait_for("fake-writer")
