@@ -19,6 +19,7 @@ from llmrec.engine.errors import (
     UnknownUser,
 )
 from llmrec.engine.facade import Engine
+from llmrec.engine.half_life import HalfLife
 from llmrec.engine.paths import Paths, find_paths
 from llmrec.engine.records import (
     DEFAULT_USER,
@@ -51,6 +52,7 @@ __all__ = [
     "DownloadFailed",
     "Engine",
     "Event",
+    "HalfLife",
     "Hit",
     "ImportFailed",
     "Interest",

@@ -10,15 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from llmrec.engine import explain, half_life, importers, prompts, searching, steering
+from llmrec.engine import explain, importers, searching, steering
 from llmrec.engine.embedding import Vectors
 from llmrec.engine.errors import LlmrecError, ModelNotFound, UnknownItem
 from llmrec.engine.evaluate import History, histories
+from llmrec.engine.freshness import HalfLives
+from llmrec.engine.half_life import HalfLife
 from llmrec.engine.interests import ACTIONS
 from llmrec.engine.items import Items
 from llmrec.engine.lists import Lists
 from llmrec.engine.live import Live
-from llmrec.engine.log import LogEntry, active, named, redoable
+from llmrec.engine.log import HALF_LIFE, LogEntry, active, named, redoable
 from llmrec.engine.paths import Paths, find_paths
 from llmrec.engine.policies import DEFAULT_POLICY
 from llmrec.engine.readers import Readers
@@ -81,6 +83,7 @@ class Engine:
         self._lists = Lists(store, self._live)
         self._desk = Desk(store, writer, self._vectors.texts)
         self._readers = Readers(store, self._live)
+        self._half_lives = HalfLives(store, self._live, writer, self._lock)
 
     @classmethod
     def open(
@@ -329,6 +332,8 @@ class Engine:
                 target = entry
                 if entry.undoes is not None:
                     target = next(e for e in self._store.log(user) if e.id == entry.undoes)
+                if target.kind == HALF_LIFE:
+                    self._half_lives.apply(self.item(target.payload["item"]))
                 change = replace(self._described(target), undone=target is entry)
             return self._lists.answer(user, view, now, change, started)
 
@@ -509,26 +514,44 @@ class Engine:
             change = Change(Kind.LIKE, ItemId(""), command, interest=parts[0]["phrase"])
             return self._lists.answer(user, view, now, change, started)
 
-    def half_life(self, item: ItemId) -> float:
-        """Seconds until an item is worth half, nan where nothing tells.
+    def half_life(self, item: ItemId) -> HalfLife:
+        """How long an item stays worth reading, and who said so.
 
         Raises:
             UnknownItem: no item has this id.
         """
-        with self._lock:
-            self._known(item)
-            return float(self._live.items.half_lives[self._live.items.rows[item]])
+        return self._half_lives.of(self.item(item))
 
-    def set_half_life(self, item: ItemId, seconds: float) -> None:
-        """The user's own word on how long an item stays worth reading; no model overwrites it.
+    def set_half_life(self, user: str, item: ItemId, seconds: float | None, *, view: View = _EVERYTHING) -> Batch:
+        """The user's own word on how long an item stays worth reading; no model overwrites it, `undo` takes it back.
+
+        Args:
+            user: who says so.
+            item: of what.
+            seconds: until it is worth half; None takes the user's word away.
+            view: the list to answer with.
 
         Raises:
             UnknownItem: no item has this id.
         """
+        started = time.perf_counter()
         with self._lock:
             self._known(item)
-            self._store.save_half_life(item, seconds, "user")
-            self._live.forget()
+            now = self._clock()
+            said = self._half_lives.correct(user, self.item(item), seconds, now)
+            return self._lists.answer(user, view, now, Change(Kind.LIKE, ItemId(""), said), started)
+
+    def unjudged(self, first: Sequence[ItemId] = ()) -> list[ItemId]:
+        """Items whose half-life the writer in use has not judged yet: `first` of all, then the newest."""
+        return self._half_lives.unjudged(first)
+
+    def judge(self, ids: Sequence[ItemId], cancel: Cancel | None = None) -> Iterator[Progress]:
+        """Let the writer say of items whether they will still be useful in a year; nothing without a writer.
+
+        Raises:
+            ModelError: the writer failed.
+        """
+        return self._half_lives.judge(ids, cancel)
 
     # -- texts ---------------------------------------------------------------------------------------------------
 
@@ -568,26 +591,6 @@ class Engine:
         with self._lock:
             reader = self._readers.reader(user, self._clock())
         return self._desk.write(found, vector, reader, cancel, k)
-
-    def judge(self, cancel: Cancel | None = None) -> Iterator[Progress]:
-        """Let the writer say of each item whether it will still be useful in a year; nothing without a writer.
-
-        Raises:
-            ModelError: the writer failed.
-        """
-        if self._writer is None:
-            return
-        said = self._store.half_lives()
-        wanted = [item for item in self._store.all_items() if item.id not in said]
-        for done, item in enumerate(wanted):
-            yield Progress(done, len(wanted), "half-lives")
-            if cancel is not None and cancel.is_set():
-                return
-            yes, no = self._writer.score(prompts.still_useful(item), [" yes", " no"], cancel=cancel)
-            seconds = half_life.from_probability(half_life.probability(yes, no))
-            self._store.save_half_life(item.id, seconds, self._writer.model_id)
-        if wanted:
-            self._forget()
 
     def _vector_of(self, item: ItemId) -> FloatArray:
         """Unit vector (d,) of an item; zeros where it has none yet."""

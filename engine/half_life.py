@@ -6,17 +6,33 @@ logits; grading urgency on a scale was tried by others and found unusable. The u
 
 import math
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
 
 from llmrec.engine.records import Item
 
 HOUR, DAY, YEAR = 3_600.0, 86_400.0, 365 * 86_400.0
 NEWS, POST, EVERGREEN = 1.5 * DAY, 14 * DAY, 3 * YEAR
-STEPS = (12 * HOUR, 3 * DAY, 21 * DAY, 180 * DAY, 3 * YEAR)
-"""What the key in the app steps through, in seconds."""
+CHOICES = {"2 days": 2 * DAY, "2 weeks": 14 * DAY, "6 months": 182 * DAY, "years": EVERGREEN}
+"""What a user can say, and the seconds it stands for."""
+YES, NO = ("yes", "Yes"), ("no", "No")
+"""How a writer may begin its answer."""
 _SHORTEST, _LONGEST = 10 * DAY, YEAR
 _PASSING = re.compile(r"\b(today|tonight|yesterday|tomorrow|this (week|morning|evening)|breaking|live now)\b", re.I)
 _BY_TAG = {"news": NEWS, "evergreen": EVERGREEN, "live": NEWS, "deal": 3 * DAY, "offer": 3 * DAY}
 _BY_DOMAIN = {"feed": POST, "news": NEWS, "courses": EVERGREEN, "shop": YEAR}
+
+
+@dataclass(frozen=True, slots=True)
+class HalfLife:
+    """How long an item stays worth reading, and who said so."""
+
+    seconds: float
+    """Until it is worth half; nan where nothing tells."""
+    by: str
+    """"you", "rule" or a writer's `model_id`; "" where nothing tells."""
 
 
 def by_rule(item: Item) -> float:
@@ -30,18 +46,23 @@ def by_rule(item: Item) -> float:
 
 
 def from_probability(p_useful_in_a_year: float) -> float:
-    """Seconds from P(still useful in a year): 10 days at 0 to a year at 1, linear between."""
+    """Seconds from P(still useful in a year): 10 days at 0 to a year at 1, linear between (as Feedoscope does)."""
     return _SHORTEST + p_useful_in_a_year * (_LONGEST - _SHORTEST)
 
 
-def probability(log_yes: float, log_no: float) -> float:
-    """P(yes) of two answers' log-probabilities."""
-    return 1 / (1 + math.exp(min(700.0, log_no - log_yes)))
+def log_odds(scores: Sequence[float]) -> float:
+    """Log of P(yes) / P(no) from the log-probabilities of `YES` and `NO`, in this order."""
+    yes, no = scores[: len(YES)], scores[len(YES) :]
+    return float(np.logaddexp.reduce(yes) - np.logaddexp.reduce(no))
 
 
-def next_step(seconds: float) -> float:
-    """The next longer step of the key; after the longest comes the shortest."""
-    return next((step for step in STEPS if step > seconds * 1.01), STEPS[0])
+def probability(odds: float, of_nothing: float = 0.0) -> float:
+    """P(yes) of log odds, less those of a question about nothing.
+
+    Small models say yes, or no, whatever they are asked; subtracting what they say about nothing takes that away
+    (contextual calibration, Zhao et al. 2021, https://arxiv.org/abs/2102.09690).
+    """
+    return 1 / (1 + math.exp(min(700.0, of_nothing - odds)))
 
 
 def in_words(seconds: float) -> str:

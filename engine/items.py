@@ -89,7 +89,8 @@ class Items:
 def _half_lives(store: Store) -> DoubleArray:
     """(n,) seconds until an item is worth half, nan where unknown."""
     said = store.half_lives()
-    return np.array([said.get(item.id) or by_rule(item) for item in store.all_items()], dtype=np.float64)
+    found = (said[item.id][0] if item.id in said else by_rule(item) for item in store.all_items())
+    return np.fromiter(found, np.float64)
 
 
 def _codes(values: Sequence[str]) -> tuple[list[str], IntArray]:

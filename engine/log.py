@@ -6,6 +6,9 @@ from typing import Any
 
 from llmrec.engine.records import ItemId, Kind
 
+HALF_LIFE = "half_life"
+"""Kind of an entry by which a user says how long an item stays worth reading."""
+
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
@@ -13,7 +16,7 @@ class LogEntry:
 
     id: int
     kind: str
-    """A `Kind`, or "undo", "control", "steer"."""
+    """A `Kind`, or "undo", "control", "steer", `HALF_LIFE`."""
     item: ItemId | None
     at: float
     value: float | None
@@ -62,4 +65,6 @@ def named(entry: LogEntry) -> str:
     """A correction in words; "" for events on items."""
     if entry.kind == "steer":
         return f"{'more' if entry.payload['more'] else 'less'} {entry.payload['phrase']}"
+    if entry.kind == HALF_LIFE:
+        return str(entry.payload["words"])
     return f"{entry.payload['action']} {entry.payload['words']}" if entry.kind == "control" else ""

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from llmrec.engine.errors import StoreError, UnknownItem
-from llmrec.engine.log import LogEntry, active
+from llmrec.engine.log import HALF_LIFE, LogEntry, active
 from llmrec.engine.migrations import STEPS
 from llmrec.engine.records import Event, Item, ItemId
 from llmrec.models import FloatArray
@@ -193,6 +193,10 @@ class Store:
                 "INSERT INTO item_words(item_words, rowid, title, text, tags)"
                 " SELECT 'delete', row, title, text, tags FROM item WHERE id IN (SELECT id FROM temp.incoming)"
             )
+            db.execute(  # what a model said of the old content
+                "DELETE FROM half_life WHERE item IN (SELECT n.id FROM temp.incoming n JOIN item i ON i.id = n.id"
+                " WHERE i.content_hash <> n.content_hash)"
+            )
             db.execute(
                 """
                 INSERT INTO item(id, title, text, url, source, tags, published_at, domain, extra, content_hash)
@@ -260,19 +264,30 @@ class Store:
         rows = self._rows("SELECT title || ' ' || text || ' ' || tags FROM item ORDER BY row")
         return [row[0] for row in rows]
 
-    def half_lives(self) -> dict[ItemId, float]:
-        """Seconds until an item is worth half, where the user or a model said so."""
-        return dict(self._rows("SELECT item, seconds FROM half_life"))
+    def half_lives(self) -> dict[ItemId, tuple[float, str]]:
+        """Seconds until an item is worth half, and who said so ("you" or a model), where somebody did."""
+        judged = {item: (seconds, by) for item, seconds, by in self._rows("SELECT item, seconds, by FROM half_life")}
+        return judged | {item: (seconds, "you") for item, seconds in self._half_lives_in_log().items()}
+
+    def half_life(self, item: ItemId) -> tuple[float, str] | None:
+        """The same of one item."""
+        said = self._half_lives_in_log().get(item)
+        if said is not None:
+            return said, "you"
+        rows = self._rows("SELECT seconds, by FROM half_life WHERE item = ?", item)
+        return rows[0] if rows else None
+
+    def _half_lives_in_log(self) -> dict[ItemId, float]:
+        """The newest correction of each item that was neither taken back nor set to None."""
+        users = [row[0] for row in self._rows("SELECT DISTINCT user FROM event WHERE kind = ?", HALF_LIFE)]
+        entries = [entry for user in users for entry in active(self.log(user)) if entry.kind == HALF_LIFE]
+        newest = {e.payload["item"]: e.payload["seconds"] for e in sorted(entries, key=lambda entry: entry.id)}
+        return {item: seconds for item, seconds in newest.items() if seconds is not None}
 
     def save_half_life(self, item: ItemId, seconds: float, by: str) -> None:
-        """Keep a half-life; what the user said is never overwritten by a model."""
+        """Keep what a model said of an item; what the user says is in the log."""
         with self._write() as db:
-            db.execute(
-                "INSERT INTO half_life(item, seconds, by) VALUES (?, ?, ?) ON CONFLICT(item) DO UPDATE"
-                " SET seconds = excluded.seconds, by = excluded.by"
-                " WHERE half_life.by <> 'user' OR excluded.by = 'user'",
-                (item, seconds, by),
-            )
+            db.execute("INSERT OR REPLACE INTO half_life(item, seconds, by) VALUES (?, ?, ?)", (item, seconds, by))
 
     def domains(self) -> tuple[str, ...]:
         """The domains that have items, in the order in which they came."""

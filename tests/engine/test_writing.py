@@ -9,7 +9,6 @@ from conftest import Clock
 
 from llmrec.engine import Engine, Item, Kind
 from llmrec.engine.angles import Angles
-from llmrec.engine.half_life import DAY, NEWS, YEAR, by_rule, from_probability, in_words, next_step
 from llmrec.engine.prompts import reply
 from llmrec.models import Prompt
 from llmrec.models.errors import ModelFailed
@@ -179,38 +178,3 @@ def test_opening_an_item_credits_the_angle_that_was_shown(engine: Engine) -> Non
     engine.record("me", "a", Kind.OPEN)
     kept = Angles.loads(engine.setting("angles:me"))
     assert kept.opened == {last.candidates[last.chosen].angle: 1}
-
-
-class TestHalfLife:
-    """How long an item stays worth reading."""
-
-    def test_rules_tell_news_from_courses(self) -> None:
-        assert by_rule(Item("a", "T", tags=("sea", "news"), domain="feed")) == NEWS
-        assert by_rule(Item("a", "T", "Tonight at eight.", published_at=1.0, domain="feed")) == NEWS
-        assert by_rule(Item("a", "T", domain="courses")) == 3 * YEAR
-        assert np.isnan(by_rule(Item("a", "T", domain="items")))
-
-    def test_a_models_answer_lies_between_ten_days_and_a_year(self) -> None:
-        assert from_probability(0.0) == 10 * DAY
-        assert from_probability(1.0) == YEAR
-
-    def test_the_key_steps_round(self) -> None:
-        steps = [NEWS]
-        for _ in range(6):
-            steps.append(next_step(steps[-1]))
-        assert len(set(steps[1:6])) == 5
-        assert steps[6] == steps[1]
-
-    def test_the_users_word_stays(self, engine: Engine) -> None:
-        engine.add_items([Item("a", "T", domain="feed")])
-        engine.set_half_life("a", YEAR)
-        engine.store.save_half_life("a", DAY, "some model")
-        assert engine.half_life("a") == YEAR
-        engine.add_items([Item("a", "T changed", domain="feed")])
-        assert engine.half_life("a") == YEAR
-
-    @pytest.mark.parametrize(
-        ("seconds", "words"), [(DAY * 1.5, "2 days"), (3600 * 5, "5 hours"), (3 * YEAR, "3 years")]
-    )
-    def test_words(self, seconds: float, words: str) -> None:
-        assert in_words(seconds) == words

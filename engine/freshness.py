@@ -1,0 +1,107 @@
+"""Half-lives of single items: who said them, the user's corrections, and the writer's judgement in quiet moments.
+
+A correction is an entry of the log, so `undo` takes it back like everything else. What a writer judged is kept until
+the item's content changes or another writer is used; the array that ranking reads changes in place.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from threading import Event as Cancel
+from threading import RLock
+
+from llmrec.engine import half_life, prompts
+from llmrec.engine.errors import ModelError
+from llmrec.engine.half_life import NO, YES, HalfLife
+from llmrec.engine.live import Live
+from llmrec.engine.log import HALF_LIFE
+from llmrec.engine.records import Item, ItemId, Progress
+from llmrec.engine.store import Store
+from llmrec.models import Writer
+
+USER = "you"
+_NOTHING = Item(ItemId(""), "N/A", "N/A")
+"""An item that says nothing, for a writer's bias."""
+
+
+class HalfLives:
+    """How long each item stays worth reading. Every method takes the engine's lock itself where it needs it."""
+
+    def __init__(self, store: Store, live: Live, writer: Writer | None, lock: RLock) -> None:
+        """Half-lives in `store`, applied to the catalogue of `live`, judged by `writer` (None: rules alone)."""
+        self._store = store
+        self._live = live
+        self._writer = writer
+        self._lock = lock
+        self._of_nothing: float | None = None
+
+    def of(self, item: Item) -> HalfLife:
+        """An item's half-life: the user's word, else a writer's judgement, else the rule's."""
+        said = self._store.half_life(item.id)
+        if said is not None:
+            return HalfLife(*said)
+        seconds = half_life.by_rule(item)
+        return HalfLife(seconds, "rule" if math.isfinite(seconds) else "")
+
+    def correct(self, user: str, item: Item, seconds: float | None, now: float) -> str:
+        """Keep the user's word in the log (None: take it away) and apply it; returns it in words."""
+        words = half_life.in_words(seconds) if seconds is not None else "as long as the rule or the writer says"
+        said = f"{item.title} stays fresh {words}"
+        payload = {"item": item.id, "seconds": seconds, "words": said}
+        self._store.append_correction(user, HALF_LIFE, payload, now)
+        self.apply(item)
+        return said
+
+    def apply(self, item: Item) -> None:
+        """Bring the catalogue up to date with what is said of an item."""
+        with self._lock:
+            row = self._live.items.rows.get(item.id)
+            if row is not None:
+                self._live.items.half_lives[row] = self.of(item).seconds
+
+    def unjudged(self, first: Sequence[ItemId] = ()) -> list[ItemId]:
+        """Items that neither the user nor the writer in use has judged: `first` of all, then the newest."""
+        if self._writer is None:
+            return []
+        done = (USER, self._writer.model_id)
+        said = {item for item, (_, by) in self._store.half_lives().items() if by in done}
+        columns = self._store.columns()
+        order = sorted(range(len(columns.ids)), key=lambda row: -_known(float(columns.published[row])))
+        return [i for i in dict.fromkeys([*first, *(columns.ids[row] for row in order)]) if i not in said]
+
+    def judge(self, ids: Sequence[ItemId], cancel: Cancel | None) -> Iterator[Progress]:
+        """Ask the writer of each item whether it will still be useful in a year; each answer is kept at once.
+
+        Raises:
+            ModelError: the writer failed.
+        """
+        if self._writer is None:
+            return
+        for done, id in enumerate(ids):
+            yield Progress(done, len(ids), "half-lives")
+            odds = self._odds(self._writer, self._store.item(id), cancel)
+            if odds is None:
+                return
+            if self._of_nothing is None:
+                self._of_nothing = self._odds(self._writer, _NOTHING, cancel)
+            if self._of_nothing is None:
+                return
+            p = half_life.probability(odds, self._of_nothing)
+            self._store.save_half_life(id, half_life.from_probability(p), self._writer.model_id)
+            self.apply(self._store.item(id))
+        if ids:
+            yield Progress(len(ids), len(ids), "half-lives")
+
+    @staticmethod
+    def _odds(writer: Writer, item: Item, cancel: Cancel | None) -> float | None:
+        """Log odds of yes; None when cancelled."""
+        try:
+            scores = writer.score(prompts.still_useful(item), [*YES, *NO], cancel=cancel)
+        except ModelError:
+            if cancel is not None and cancel.is_set():
+                return None
+            raise
+        return half_life.log_odds(scores) if len(scores) == len(YES) + len(NO) else None
+
+
+def _known(published: float) -> float:
+    return published if math.isfinite(published) else -math.inf
