@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from llmrec.engine.cli_evaluate import evaluate
+from llmrec.engine.cli_half_life import AT_IMPORT, half_life, judge, judge_items
 from llmrec.engine.cli_models import models
 from llmrec.engine.cli_output import ago, as_json, day, progress_bar, show
 from llmrec.engine.cli_report import report
@@ -106,7 +107,7 @@ def _note(engine: Engine) -> None:
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--domain", help="For items that name none.")
 @click.option("--skip-bad", is_flag=True, help="Leave bad lines out and list them, instead of refusing the file.")
-@click.option("--no-index", is_flag=True, help="Do not make vectors now.")
+@click.option("--no-index", is_flag=True, help="Make no vectors and no half-lives now.")
 @with_engine
 def import_(engine: Engine, files: tuple[Path, ...], domain: str | None, skip_bad: bool, no_index: bool) -> None:
     """Import items: JSONL, CSV, TSV, RSS, Atom, OPML or browser bookmarks."""
@@ -116,6 +117,7 @@ def import_(engine: Engine, files: tuple[Path, ...], domain: str | None, skip_ba
     click.echo(f"{new} new and {updated} updated items.")
     if not no_index:
         _index(engine)
+        judge_items(engine, AT_IMPORT)
 
 
 def _skipped(problems: Problems) -> None:
@@ -195,7 +197,8 @@ def _taken(change: Any, word: str, json_: bool) -> None:
     if json_:
         as_json(asdict(change) if change else None)
     else:
-        click.echo(f'{word}: {change.kind} "{change.title}"' if change else f"nothing to be {word}")
+        said = "" if change is None else f'{change.kind} "{change.title}"' if change.item else change.title
+        click.echo(f"{word}: {said}" if said else f"nothing to be {word}")
 
 
 # -- ranking -----------------------------------------------------------------------------------------------------
@@ -494,6 +497,8 @@ def bench() -> None:
 main.add_command(models)
 main.add_command(evaluate)
 main.add_command(report)
+main.add_command(half_life)
+main.add_command(judge)
 
 if __name__ == "__main__":
     sys.exit(main())
