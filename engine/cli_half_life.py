@@ -63,4 +63,6 @@ def judge_items(engine: Engine, most: int | None) -> None:
             done = progress.done
     rest = len(waiting) - done
     more = f"; {rest} wait for `llmrec judge` or a quiet moment of the app" if rest else ""
-    click.echo(f"{done} half-{'life' if done == 1 else 'lives'} judged by {engine.status().writer.split('@')[0]}{more}.")
+    click.echo(
+        f"{done} half-{'life' if done == 1 else 'lives'} judged by {engine.status().writer.split('@')[0]}{more}."
+    )

@@ -577,14 +577,21 @@ class Engine:
                 self._readers.showed(user, written)
 
     def prewrite(self, user: str, ids: Sequence[ItemId], cancel: Cancel | None = None) -> Iterator[Progress]:
-        """Make the texts of some items ahead of time, in their order, so that they are there when looked at."""
-        for done, item in enumerate(ids):
-            yield Progress(done, len(ids), "texts")
+        """Make the texts of some items ahead of time, in their order, so that they are there when looked at.
+
+        What is written already costs nothing, and without a writer nothing happens.
+
+        Raises:
+            ModelError: the writer or the encoder failed.
+        """
+        with self._lock:
+            reader = self._readers.reader(user, self._clock())
+        waiting = [item for item in self.items(ids) if not self._desk.ready(item, reader)]
+        for done, item in enumerate(waiting):
+            yield Progress(done, len(waiting), "texts")
             if cancel is not None and cancel.is_set():
                 return
-            for _ in self._written(user, item, cancel, _CANDIDATES):
-                pass
-        yield Progress(len(ids), len(ids), "texts")
+            self._desk.ahead(item, reader, cancel)
 
     def _written(self, user: str, item: ItemId, cancel: Cancel | None, k: int) -> Iterator[Written]:
         found, vector = self.item(item), self._vector_of(item)

@@ -76,18 +76,44 @@ class Desk:
         if cancel is None or not cancel.is_set():
             yield self._final(item, vector, reader, [*own, *written], note, cancel)
 
+    def ready(self, item: Item, reader: Reader) -> bool:
+        """Whether nothing is left to write for an item; so where there is no writer."""
+        if self._writer is None:
+            return True
+        _, tried = self._kept(self._writer, item, reader)
+        return not set(_angles(reader)) - set(tried)
+
+    def ahead(self, item: Item, reader: Reader, cancel: Cancel | None) -> None:
+        """Write and keep what is missing of an item's texts, and their vectors, before anybody looks.
+
+        Raises:
+            ModelError: the writer or the encoder failed.
+        """
+        if self._writer is None:
+            return
+        try:
+            for partial in self._drafts(self._writer, item, reader, cancel):
+                if isinstance(partial, list):
+                    self._embed([text for text, _ in texts.own_words(item)] + [d.text for d in partial], cancel)
+        except ModelError:
+            if cancel is None or not cancel.is_set():
+                raise
+
     # -- a writer's candidates -----------------------------------------------------------------------------------
+
+    def _kept(self, writer: Writer, item: Item, reader: Reader) -> tuple[list[Draft], list[str]]:
+        """What was written before for the same interests, and the angles that were tried."""
+        kept = self._store.written(item.id, writer.model_id, _state(reader), content_hash(item))
+        return ([Draft(**draft) for draft in kept["drafts"]], kept["tried"]) if kept else ([], [])
 
     def _drafts(
         self, writer: Writer, item: Item, reader: Reader, cancel: Cancel | None
     ) -> Iterator[Draft | list[Draft]]:
-        """Pieces as the writer makes them, then the whole list; kept ones come at once."""
-        kept = self._store.written(item.id, writer.model_id, _state(reader), content_hash(item))
-        if kept is not None:
-            yield [Draft(**draft) for draft in kept["drafts"]]
-            return
-        drafts: list[Draft] = []
-        for angle in (*prompts.ANGLES, *(["you"] if reader.words else [])):
+        """Pieces as the writer makes them, then the whole list; each angle is kept once it is written."""
+        drafts, tried = self._kept(writer, item, reader)
+        for angle in _angles(reader):
+            if angle in tried:
+                continue
             prompt = prompts.blurb(item, angle, reader.words)
             text = ""
             for piece in writer.stream(prompt, max_tokens=64, cancel=cancel):
@@ -98,11 +124,14 @@ class Desk:
             draft = Draft(prompts.reply(text), angle, "model")
             if _usable(draft.text, item, drafts):
                 drafts.append(replace(draft, pmi=self._pmi(writer, item, reader, draft.text, cancel)))
-        payload: dict[str, Any] = {
-            "drafts": [{"text": d.text, "angle": d.angle, "by": d.by, "pmi": d.pmi} for d in drafts]
-        }
-        self._store.save_written(item.id, writer.model_id, _state(reader), content_hash(item), payload)
+            tried.append(angle)
+            self._keep(writer, item, reader, drafts, tried)
         yield drafts
+
+    def _keep(self, writer: Writer, item: Item, reader: Reader, drafts: Sequence[Draft], tried: Sequence[str]) -> None:
+        rows = [{"text": d.text, "angle": d.angle, "by": d.by, "pmi": d.pmi} for d in drafts]
+        payload: dict[str, Any] = {"drafts": rows, "tried": list(tried)}
+        self._store.save_written(item.id, writer.model_id, _state(reader), content_hash(item), payload)
 
     def _pmi(self, writer: Writer, item: Item, reader: Reader, text: str, cancel: Cancel | None) -> float:
         """[log p(text | item, interests) - log p(text | item)] per token; 0 where no interests are known."""
@@ -171,6 +200,11 @@ def _usable(text: str, item: Item, others: Sequence[Draft]) -> bool:
     if not prompts.is_whole(text) or any(text == d.text for d in others):
         return False
     return not texts.ungrounded(text, f"{item.title} {item.text} {item.source} {' '.join(item.tags)}")
+
+
+def _angles(reader: Reader) -> tuple[str, ...]:
+    """What is written about an item for a reader: "you" only where something is known."""
+    return (*prompts.ANGLES, *(("you",) if reader.words else ()))
 
 
 def _state(reader: Reader) -> str:

@@ -178,3 +178,57 @@ def test_opening_an_item_credits_the_angle_that_was_shown(engine: Engine) -> Non
     engine.record("me", "a", Kind.OPEN)
     kept = Angles.loads(engine.setting("angles:me"))
     assert kept.opened == {last.candidates[last.chosen].angle: 1}
+
+
+def test_what_was_interrupted_goes_on_where_it_stopped(make) -> None:  # type: ignore[no-untyped-def]
+    writer, cancel = ScriptedWriter({}), threading.Event()
+    engine = make(writer)
+    for _ in engine.write("me", "a", cancel):
+        if len(writer.asked) == 3:
+            cancel.set()
+    list(engine.write("me", "a"))
+    asked = [prompt.ask for prompt in writer.asked]
+    assert len(asked) == len(set(asked)) + 1, "only the angle that was interrupted is asked for again"
+
+
+def test_texts_made_ahead_are_there_when_looked_at(make) -> None:  # type: ignore[no-untyped-def]
+    writer = ScriptedWriter({"detail": "Visitors climb 210 steps to the top."})
+    engine = make(writer)
+    assert [(p.done, p.total) for p in engine.prewrite("me", ["a", "b"])] == [(0, 2), (1, 2)]
+    asked = len(writer.asked)
+    updates = list(engine.write("me", "a"))
+    assert len(writer.asked) == asked
+    assert len(updates) == 3, "nothing streams: own words, then weighed, then all"
+    assert "Visitors climb 210 steps to the top." in {c.text for c in updates[-1].candidates}
+    assert list(engine.prewrite("me", ["a", "b"])) == []
+    engine.record("me", "b", Kind.LIKE)
+    assert [p.total for p in engine.prewrite("me", ["a"])] == [1], "other interests, other texts"
+
+
+def test_writing_ahead_stops_at_once_and_nothing_half_is_kept(make) -> None:  # type: ignore[no-untyped-def]
+    writer, cancel = ScriptedWriter({}), threading.Event()
+    engine = make(writer)
+    stream = writer.stream
+
+    def interrupted(prompt: Prompt, **options: object) -> Iterator[str]:
+        for piece in stream(prompt, **options):  # type: ignore[arg-type]
+            if len(writer.asked) == 2:
+                cancel.set()
+            yield piece
+
+    writer.stream = interrupted  # type: ignore[method-assign, assignment]
+    assert len(list(engine.prewrite("me", ["a", "b"], cancel))) == 2
+    assert len(writer.asked) == 2
+    assert [len(row["tried"]) for row in engine.store.all_written()] == [1]
+
+
+def test_without_a_writer_nothing_is_made_ahead(engine: Engine) -> None:
+    engine.add_items([Item("a", "Skagen lighthouse", TEXT)])
+    assert list(engine.prewrite("me", ["a"])) == []
+
+
+def test_a_writer_that_fails_ahead_says_so(make) -> None:  # type: ignore[no-untyped-def]
+    writer = ScriptedWriter({})
+    writer.fail = True
+    with pytest.raises(ModelFailed, match="process ended"):
+        list(make(writer).prewrite("me", ["a"]))
