@@ -1,63 +1,24 @@
-"""Every prompt a writer is given, and how its replies are read. The stable part comes first: it is computed once.
+"""What a writer is asked about an item; the words themselves are `llmrec.models.prompts`, which it was trained on."""
 
-The item's text is data: it goes into `Prompt.item`, which is tokenised without special tokens.
-"""
-
-import re
 from collections.abc import Sequence
 
 from llmrec.engine.records import Item
-from llmrec.models import Prompt
-from llmrec.models.clean import clean
+from llmrec.models import Prompt, prompts
+from llmrec.models.prompts import ANGLES, MAX_TOKENS, is_whole, reply
 
-SYSTEM = (
-    "You write one short sentence about an item for a list of recommendations. Use only facts from the item's text."
-    " No greeting, no praise, no question.\n\n"
-)
-ANGLES: dict[str, str] = {
-    "plain": "What it is, in one sentence:",
-    "new": "What is new or special about it, in one sentence:",
-    "who": "Who it is for, in one sentence:",
-    "detail": "One telling detail, in one sentence:",
-}
-"""Angle and the end of its prompt; "you" is added where interests are known."""
-_ITEM_CHARS = 1_500  # about 350 tokens
-_MAX_CHARS = 240
-_THINKING = re.compile(r"<think>.*?(</think>|$)", re.DOTALL)
-_SENTENCE = re.compile(r"^(.+?[.!?…])(?:\s|$)", re.DOTALL)
+__all__ = ["ANGLES", "MAX_TOKENS", "blurb", "is_whole", "reply", "still_useful", "without_interests"]
 
 
 def blurb(item: Item, angle: str, interests: Sequence[str] = ()) -> Prompt:
     """Ask for one sentence from an angle; angle "you" needs the words of the reader's interests."""
-    if angle == "you":
-        ask = f"Why a reader who likes {', '.join(interests)} may want it, in one sentence:"
-    else:
-        ask = ANGLES[angle]
-    return Prompt(SYSTEM, _described(item), f"\n\n{ask}")
+    return prompts.blurb(item.title, item.text, angle, interests)
 
 
 def without_interests(item: Item) -> Prompt:
     """The same request for nobody in particular, for pointwise mutual information."""
-    return Prompt(SYSTEM, _described(item), f"\n\n{ANGLES['plain']}")
+    return prompts.blurb(item.title, item.text, "plain")
 
 
 def still_useful(item: Item) -> Prompt:
     """The one yes/no question whose answer gives an item's half-life."""
-    system = "Answer with yes or no.\n\n"
-    return Prompt(system, _described(item), "\n\nWill this still be useful to read in a year? Answer:")
-
-
-def reply(text: str) -> str:
-    """The first sentence of what a model wrote, clean; "" where there is none yet."""
-    text = clean(_THINKING.sub("", text), limit=1_000).strip('"“”* ')
-    match = _SENTENCE.match(text)
-    return match.group(1)[:_MAX_CHARS] if match else text[:_MAX_CHARS]
-
-
-def is_whole(text: str) -> bool:
-    """Whether a reply ends as a sentence does."""
-    return text.endswith((".", "!", "?", "…")) and len(text.split()) >= 4
-
-
-def _described(item: Item) -> str:
-    return f"Title: {item.title}\nText: {item.text[:_ITEM_CHARS]}"
+    return prompts.still_useful(item.title, item.text)

@@ -4,32 +4,20 @@ Pure functions: candidates come from the item's own sentences (and, where a writ
 softmax over the text's agreement with the user's interests and with the item. The most probable one is shown.
 """
 
-import re
 from collections.abc import Sequence
 
 import numpy as np
 
 from llmrec.engine.records import Item
 from llmrec.models import FloatArray
+from llmrec.models.sentences import sentences, ungrounded
+
+__all__ = ["MAX_CANDIDATES", "TEMPERATURE", "own_words", "probabilities", "sentences", "ungrounded"]
 
 TEMPERATURE = 0.1
 """Of the softmax; cosines of an item's sentences differ by about .1 to .3."""
 MAX_CANDIDATES = 6
-_SENTENCE_END = re.compile(r'(?<=[.!?…])["\')\]’”]*\s+(?=["\'(\[‘“]?[A-Z0-9À-Þ])|(?<=[。！？])|\n+')
-_NOT_AN_END = re.compile(r"(?:\b(?:Mr|Mrs|Ms|Dr|St|Prof|Jr|Sr|vs|No|Vol|ca|approx|e\.g|i\.e|U\.S|U\.K)|\b[A-Z])\.$")
-_MIN_WORDS, _MAX_CHARS = 5, 400
-_NAME_OR_NUMBER = re.compile(r"\d[\d.,]*|(?<![.!?…]\s)(?<!^)\b[A-Z][\w’'-]+")
-
-
-def sentences(text: str) -> list[str]:
-    """The sentences of a text that can stand alone, in order; abbreviations do not end one."""
-    parts: list[str] = []
-    for piece in _SENTENCE_END.split(text):
-        if parts and _NOT_AN_END.search(parts[-1]):
-            parts[-1] += " " + piece.strip()
-        elif piece.strip():
-            parts.append(piece.strip())
-    return [s for s in parts if len(s) <= _MAX_CHARS and (len(s.split()) >= _MIN_WORDS or len(s) > 30)]
+_MAX_CHARS = 400
 
 
 def own_words(item: Item) -> list[tuple[str, str]]:
@@ -62,9 +50,3 @@ def probabilities(texts: FloatArray, item: FloatArray, interest: FloatArray, bon
         utility = utility + np.asarray(bonus, np.float32)
     weights = np.exp((utility - utility.max()) / TEMPERATURE)
     return np.asarray(weights / weights.sum(), np.float32)
-
-
-def ungrounded(text: str, source: str) -> list[str]:
-    """Names and numbers of a text that its source does not contain; empty where all are grounded."""
-    known = source.casefold()
-    return [found for found in _NAME_OR_NUMBER.findall(text) if found.rstrip(".,").casefold() not in known]

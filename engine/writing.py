@@ -116,7 +116,7 @@ class Desk:
                 continue
             prompt = prompts.blurb(item, angle, reader.words)
             text = ""
-            for piece in writer.stream(prompt, max_tokens=64, cancel=cancel):
+            for piece in writer.stream(prompt, max_tokens=prompts.MAX_TOKENS, cancel=cancel):
                 text += piece
                 yield Draft(prompts.reply(text), angle, "model")
             if cancel is not None and cancel.is_set():

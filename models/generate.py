@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 import jinja2
 import numpy as np
 
-from llmrec.models import FloatArray, Prompt
+from llmrec.models import FloatArray, Prompt, prompts
 from llmrec.models.errors import ModelFailed, ModelRejected
 from llmrec.models.gguf_header import Header
 from llmrec.models.llama import DecoderContext, Weights
@@ -110,8 +110,7 @@ class Generator:
     def _around_item(self, prompt: Prompt) -> tuple[str, str, bool]:
         """What comes before and after the item's text, and whether that is plain text without a chat template."""
         if self._chat is None:
-            before = f"{prompt.system}\n" if prompt.system else ""
-            return before, f"\n{prompt.ask}\n" if prompt.ask else "\n", True
+            return *prompts.plain(prompt), True
         user = f"{_ITEM_MARK}\n\n{prompt.ask}" if prompt.ask else _ITEM_MARK
         filled = self._filled(prompt.system, user)
         before, mark, after = filled.partition(_ITEM_MARK)
