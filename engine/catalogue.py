@@ -8,9 +8,10 @@ from functools import cached_property
 
 import numpy as np
 
+from llmrec.engine.index import VectorIndex, make_index
 from llmrec.engine.records import IntArray, Interaction
 from llmrec.engine.spaces import JointRows, JointSpace
-from llmrec.engine.vectors import DoubleArray, Whitening, unit
+from llmrec.engine.vectors import DoubleArray, RowArray, Whitening, unit
 from llmrec.engine.words import WordIndex
 from llmrec.models import FloatArray
 
@@ -87,7 +88,7 @@ class Catalogue:
     def _forget(self, *, refit: bool) -> None:
         """Drop what was computed for other rows; `refit` also drops the maps fitted to them."""
         self.version += 1
-        stale = ("whitened", "words", "joint") + (("whitening",) if refit else ())
+        stale = ("whitened", "words", "joint", "index") + (("whitening",) if refit else ())
         for name in stale:
             self.__dict__.pop(name, None)
         if refit:
@@ -125,6 +126,15 @@ class Catalogue:
         """Take words and joint space that were computed earlier for exactly these items."""
         self._fitted = len(self)
         self.__dict__.update(words=words, joint=joint)
+
+    @cached_property
+    def index(self) -> VectorIndex:
+        """The vectors as an index that suits their number."""
+        return make_index(self.vectors)
+
+    def nearest(self, vector: FloatArray, k: int) -> tuple[RowArray, FloatArray]:
+        """The k items most alike to a unit vector and their cosines, highest first. (d,) -> (k,), (k,)."""
+        return self.index.search(vector, k)
 
     def vector(self, event: Interaction) -> FloatArray:
         """Unit vector of what an event is about, (d,)."""

@@ -2,8 +2,6 @@
 
 from collections import defaultdict
 
-import numpy as np
-
 from llmrec.engine.items import Items
 from llmrec.engine.records import Hit, ItemId
 from llmrec.engine.store import Store
@@ -25,9 +23,8 @@ def search(store: Store, items: Items, text: str, vector: FloatArray, n: int) ->
         n: how many.
     """
     by_words = [item_id for item_id, _ in store.find_words(text, _DEPTH)]
-    scores = items.catalogue.similarity(vector)
-    nearest = np.argsort(-scores, kind="stable")[: min(_DEPTH, int(np.count_nonzero(scores > 0)))]
-    by_meaning: list[ItemId] = list(items.ids[nearest])
+    nearest, cosines = items.catalogue.nearest(vector, _DEPTH)
+    by_meaning: list[ItemId] = list(items.ids[nearest[cosines > 0]])
     fused: defaultdict[ItemId, float] = defaultdict(float)
     for ranking in (by_words, by_meaning):
         for rank, item_id in enumerate(ranking, start=1):
