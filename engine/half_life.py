@@ -34,6 +34,11 @@ class HalfLife:
     by: str
     """"you", "rule" or a writer's `model_id`; "" where nothing tells."""
 
+    @property
+    def words(self) -> str:
+        """"36 hours", "2 weeks"; "" where it is unknown."""
+        return in_words(self.seconds)
+
 
 def by_rule(item: Item) -> float:
     """Seconds until an item is worth half, from its tags, its words and its domain; nan where nothing tells."""

@@ -76,6 +76,7 @@ SKIP = Action("item.skip", "x", "mark('skip')", "skip", "Skip it: not now; the r
 UNDO = Action("undo", "u", "undo", "undo", "Take back the last thing done, as often as you like")
 REDO = Action("redo", "ctrl+r", "redo", "redo", "Do again what was taken back", "^r")
 WHY = Action("item.why", "w", "why", "why", "Why it stands where it stands, and what if")
+FRESH = Action("item.half_life", "h", "half_life", "stays fresh", "How long it stays worth reading: 2 days to years")
 NEXT_TEXT = Action("item.next_text", "c", "next_text", "next text", "Show the next candidate text of this item")
 COPY = Action("item.copy", "y", "copy", "copy", "Copy address or text to the clipboard")
 FILTER = Action("filter", "/", "filter", "filter", "Show only what matches; stays until esc", "/")
@@ -107,10 +108,10 @@ NEWEST = Action("time.newest", "$,end", "travel_to(True)", "newest", "The newest
 REMOVE = Action("time.remove", "enter,X", "remove", "remove", "Remove this event from the log; u brings it back", "↵")
 
 LIST_ACTIONS = (
-    OPEN, LIKE, DISLIKE, SAVE, SKIP, WHY, UNDO, FILTER, NEXT_DOMAIN, INTERESTS, TIME, COMMAND, NEXT_TEXT, COPY,
+    OPEN, LIKE, DISLIKE, SAVE, SKIP, WHY, UNDO, FILTER, NEXT_DOMAIN, INTERESTS, TIME, COMMAND, NEXT_TEXT, FRESH, COPY,
     REDO, LAST_DOMAIN, BACK, HELP, QUIT,
 )  # fmt: skip
-READER_ACTIONS = (BROWSE, LIKE, DISLIKE, SAVE, SKIP, WHY, NEXT_TEXT, COPY, UNDO, REDO, LEAVE, HELP)
+READER_ACTIONS = (BROWSE, LIKE, DISLIKE, SAVE, SKIP, WHY, NEXT_TEXT, FRESH, COPY, UNDO, REDO, LEAVE, HELP)
 WHY_ACTIONS = (Action("why.leave", "escape,w,q,enter", "back", "back", "Go back", "esc"),)
 HELP_ACTIONS = (
     Action("help.run", "enter", "run", "run", "Run it", "↵"),

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
-from textual.events import Resize
+from textual.events import Event, Key, MouseDown, MouseScrollDown, MouseScrollUp, Paste, Resize
 from textual.geometry import Size
 from textual.message import Message
 from textual.screen import Screen
@@ -40,6 +40,7 @@ Command = Callable[[], Iterable[Message]]
 # Two columns from 100 cells; one line per row and no text under the list below 18 lines.
 _WIDTHS = [(0, "-narrow"), (60, "-middle"), (100, "-wide")]
 _HEIGHTS = [(0, "-short"), (18, "-tall")]
+_TOUCHES = (Key, Paste, MouseDown, MouseScrollDown, MouseScrollUp)
 _DRAWN_ON = 2
 """The file descriptor on which Textual draws: the error stream."""
 _RESIZED = 0.1
@@ -143,6 +144,12 @@ class LlmrecApp(App[None]):
             await asyncio.wait_for(self._commands.join(), _LAST_SAVE)
         self.engine.close()
         os._exit(128 + signal.SIGHUP)
+
+    async def on_event(self, event: Event) -> None:
+        """Whatever a user does ends the work of quiet moments, before anything else happens."""
+        if isinstance(event, _TOUCHES):
+            self.for_you.quiet.touched()
+        await super().on_event(event)
 
     def on_resize(self) -> None:
         """Repaint once a window has come to rest.

@@ -1,6 +1,7 @@
 """What the engine is asked. These functions run in threads: they call it, answer with messages, and know no widget."""
 
 from collections.abc import Iterable
+from itertools import chain
 from threading import Event as Cancel
 
 from textual.message import Message
@@ -17,6 +18,7 @@ from llmrec.tui.messages import (
     Started,
     StatusRead,
     WordsCame,
+    WorkedAhead,
 )
 from llmrec.tui.phrases import changed
 
@@ -24,6 +26,8 @@ FIRST_ROWS = 60
 """Rows sent with a new order, so that no terminal has to wait for the first screen."""
 FED_BY = 12
 """Items named for each interest."""
+JUDGED_AT_ONCE = 50
+"""Half-lives that one quiet moment asks for."""
 DOMAIN = "tui.domain"
 """Setting: the part of the catalogue shown last."""
 
@@ -68,11 +72,18 @@ class Asks:
     def why(self, id: ItemId, view: View, cancel: Cancel) -> Iterable[Message]:
         """Why an item stands where it stands."""
         why = self._engine.why(self._user, id, view=view)
-        yield Explained(why, titles_of(self._engine.items(_named_in(why))))
+        yield Explained(why, titles_of(self._engine.items(_named_in(why))), self._engine.half_life(id))
 
     def words(self, id: ItemId, cancel: Cancel) -> Iterable[Message]:
         """Texts for an item, as they come."""
         return map(WordsCame, self._engine.write(self._user, id, cancel))
+
+    def ahead(self, ids: list[ItemId], cancel: Cancel) -> Iterable[Message]:
+        """Write the texts of items that will be looked at; then let the writer judge some of what it has not yet."""
+        unjudged = self._engine.unjudged(ids)[:JUDGED_AT_ONCE]
+        work = chain(self._engine.prewrite(self._user, ids, cancel), self._engine.judge(unjudged, cancel))
+        yield from map(WorkedAhead, work)
+        yield WorkedAhead(None)
 
     def index(self, cancel: Cancel) -> Iterable[Message]:
         """Make the missing vectors."""
@@ -98,6 +109,12 @@ class Asks:
         """Keep one event; `current` is the item under the cursor."""
         batch = self._engine.record(self._user, id, kind, value=value, view=view)
         yield Ranked(batch, view, self._near(batch, current))
+
+    def half_life(self, id: ItemId, seconds: float | None, view: View) -> Iterable[Message]:
+        """Say how long an item stays worth reading."""
+        batch = self._engine.set_half_life(self._user, id, seconds, view=view)
+        yield Ranked(batch, view, self._near(batch))
+        yield from self.why(id, view, Cancel())
 
     def undo(self, view: View) -> Iterable[Message]:
         """Take back the last thing done on purpose."""

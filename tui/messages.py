@@ -8,6 +8,7 @@ from llmrec.engine import (
     Batch,
     Change,
     Event,
+    HalfLife,
     Interest,
     Item,
     ItemId,
@@ -67,6 +68,8 @@ class Explained(Message):
     why: Why
     titles: dict[str, str]
     """Titles of the past items that the reasons name."""
+    half_life: HalfLife
+    """How long the item stays worth reading."""
 
 
 @dataclass
@@ -120,6 +123,18 @@ class Indexed(Message):
     def can_replace(self, message: Message) -> bool:
         """Only the newest progress is worth drawing."""
         return isinstance(message, Indexed)
+
+
+@dataclass
+class WorkedAhead(Message):
+    """The writer works in a quiet moment."""
+
+    progress: Progress | None
+    """None once it rests."""
+
+    def can_replace(self, message: Message) -> bool:
+        """Only the newest progress is worth drawing."""
+        return isinstance(message, WorkedAhead)
 
 
 @dataclass

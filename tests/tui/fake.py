@@ -18,6 +18,7 @@ from llmrec.engine import (
     Candidate,
     Change,
     Event,
+    HalfLife,
     Interest,
     Item,
     ItemId,
@@ -98,6 +99,12 @@ class FakeEngine:
         self.writing = 0
         """Calls of `write` under way."""
         self.pending = 0
+        self.writer = ""
+        """Name of the writer, which works ahead."""
+        self.ahead: list[str] = []
+        """What was written and judged ahead."""
+        self.slow_ahead = False
+        """Working ahead blocks until it is cancelled."""
         self.calls: list[str] = []
 
     # Items.
@@ -335,7 +342,37 @@ class FakeEngine:
         ]
 
     def status(self) -> Status:
-        return Status(len(self._items), len(self._log), self.pending, "fake-encoder@0", "", "")
+        return Status(len(self._items), len(self._log), self.pending, "fake-encoder@0", self.writer, "")
+
+    def half_life(self, item: ItemId) -> HalfLife:
+        said = [e.control for e in self._live() if e.control is not None and e.control[0] == f"fresh {item}"]
+        return HalfLife(float(said[-1][1]), "you") if said and said[-1][1] else HalfLife(14 * DAY, "rule")
+
+    def set_half_life(self, user: str, item: ItemId, seconds: float | None, *, view: View | None = None) -> Batch:
+        with self._lock:
+            self._command(f"set_half_life {item} {seconds}")
+            return self._correct(user, (f"fresh {item}", str(seconds or "")), view)
+
+    def unjudged(self, first: Sequence[ItemId] = ()) -> list[ItemId]:
+        return [id for id in first if f"judged {id}" not in self.ahead]
+
+    def prewrite(self, user: str, ids: Sequence[ItemId], cancel: Cancel) -> Iterator[Progress]:
+        return self._work_ahead("wrote", "texts", [id for id in ids if f"wrote {id}" not in self.ahead], cancel)
+
+    def judge(self, ids: Sequence[ItemId], cancel: Cancel) -> Iterator[Progress]:
+        return self._work_ahead("judged", "half-lives", ids, cancel)
+
+    def _work_ahead(self, done: str, what: str, ids: Sequence[ItemId], cancel: Cancel) -> Iterator[Progress]:
+        for place, id in enumerate(ids):
+            yield Progress(place, len(ids), what)
+            if self.fail is not None:
+                raise self.fail
+            if self.slow_ahead:
+                cancel.wait(20)
+            if cancel.is_set():
+                self.ahead.append("cancelled")
+                return
+            self.ahead.append(f"{done} {id}")
 
     def index(self, cancel: Cancel | None = None) -> Iterator[Progress]:
         for done in range(self.pending + 1):

@@ -14,7 +14,8 @@ from textual.screen import ModalScreen, Screen
 from textual.timer import Timer
 from textual.worker import Worker, WorkerState, get_current_worker
 
-from llmrec.engine import Item, ItemId, Kind, LlmrecError
+from llmrec.engine import HalfLife, Item, ItemId, Kind, LlmrecError
+from llmrec.tui import fresh
 from llmrec.tui.messages import Explained, Failed, Ranked, WordsCame
 from llmrec.tui.widgets.blurb import Blurb
 
@@ -96,6 +97,7 @@ class ItemScreen(EngineScreen, inherit_bindings=False):
     def __init__(self) -> None:
         super().__init__()
         self._rest: Timer | None = None
+        self._half_life: HalfLife | None = None
 
     # What a subclass says.
 
@@ -117,6 +119,7 @@ class ItemScreen(EngineScreen, inherit_bindings=False):
     def look(self, *, wait: float | None = None) -> None:
         """Ask for text and reasons of the current item once the cursor rests; drop what was under way."""
         self.look_away()
+        self._half_life = None
         if self.here is not None:
             self._rest = self.set_timer(REST if wait is None else wait, partial(self._look_at, self.here.id))
 
@@ -135,6 +138,7 @@ class ItemScreen(EngineScreen, inherit_bindings=False):
     def on_explained(self, message: Explained) -> None:
         """Reasons came; they may be too late."""
         if self.here is not None and message.why.item == self.here.id:
+            self._half_life = message.half_life
             self.explained(message)
 
     def on_words_came(self, message: WordsCame) -> None:
@@ -153,6 +157,17 @@ class ItemScreen(EngineScreen, inherit_bindings=False):
         """All reasons."""
         if self.here is not None:
             self.desk.show_why(self.here)
+
+    def action_half_life(self) -> None:
+        """Say how long it stays worth reading."""
+        if self.here is not None:
+            question = fresh.question(self.desk.choice, self.here, self._half_life)
+            self.app.push_screen(question, partial(self._keep_half_life, self.here.id))
+
+    def _keep_half_life(self, id: ItemId, answer: str | None) -> None:
+        if answer:
+            call = partial(self.desk.asks.half_life, id, fresh.seconds_of(answer), self.desk.for_you.view)
+            self.desk.command(call, self)
 
     def action_next_text(self) -> None:
         """The next candidate text."""

@@ -22,8 +22,10 @@ from llmrec.tui.messages import (
     RowsRead,
     Started,
     StatusRead,
+    WorkedAhead,
 )
 from llmrec.tui.phrases import DONE, changed, count, quoted, stronger
+from llmrec.tui.quiet import GROUP, Quiet
 from llmrec.tui.screens.base import EngineScreen, ItemScreen
 from llmrec.tui.widgets.blurb import Blurb
 from llmrec.tui.widgets.detail import Detail
@@ -54,6 +56,8 @@ class ForYou(ItemScreen, inherit_bindings=False):
         self.view = View(varied=True)
         self.ranking: Batch | None = None
         self.interests: tuple[Interest, ...] = ()
+        self.has_writer = False
+        self.quiet = Quiet(self)
         self._domains: tuple[str, ...] = ()
 
     def compose(self) -> ComposeResult:
@@ -77,6 +81,7 @@ class ForYou(ItemScreen, inherit_bindings=False):
         self._list.focus()
         self._draw_header()
         self.ask(self._start, group="start")
+        self.quiet.start()
 
     def on_resize(self, event: events.Resize) -> None:
         """Two lines per row where there is room for them, and no half row above the text under the list."""
@@ -214,6 +219,7 @@ class ForYou(ItemScreen, inherit_bindings=False):
     def on_status_read(self, message: StatusRead) -> None:
         """What the engine runs on; missing vectors are made in the background."""
         self._note.status(message.status)
+        self.has_writer = bool(message.status.writer)
         if message.status.note and message.status.events == 0:
             self.say(f"{_WELCOME} · {message.status.note}")
         if message.status.pending and not self.desk.indexing:
@@ -228,11 +234,17 @@ class ForYou(ItemScreen, inherit_bindings=False):
             self.refresh_view(top=not self._list.marks)
             self.ask(self.desk.asks.interests, group="interests")
 
+    def on_worked_ahead(self, message: WorkedAhead) -> None:
+        """How far the work of a quiet moment has come."""
+        self._note.ahead(message.progress)
+
     def on_failed(self, message: Failed) -> None:
         """A refused command: take back what the row showed before the engine answered."""
         super().on_failed(message)
         if message.group == "command":
             self.refresh_view(marks=True)
+        elif message.group == GROUP:
+            self.quiet.stop()
         elif self.ranking is None:
             self._list.say_nothing("the catalogue could not be read")
 
@@ -243,6 +255,11 @@ class ForYou(ItemScreen, inherit_bindings=False):
         """The item under the cursor."""
         current = self._list.current
         return self._list.item(current) if current is not None else None
+
+    def ahead(self, following: int, top: int) -> list[ItemId]:
+        """The items that will be looked at next: from the cursor on, and from the top."""
+        ids, here = self._list.ids, self._list.cursor
+        return list(dict.fromkeys([*ids[here : here + following], *ids[:top]]))
 
     @property
     def settled(self) -> bool:

@@ -5,10 +5,10 @@ from urllib.parse import urlsplit
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 
-from llmrec.engine import Item, Kind
+from llmrec.engine import HalfLife, Item, Kind
 from llmrec.tui import actions
+from llmrec.tui.fresh import described
 from llmrec.tui.messages import Explained
-from llmrec.tui.phrases import about
 from llmrec.tui.screens.base import ItemScreen
 from llmrec.tui.screens.choice import Answer
 from llmrec.tui.text import LONG, Words
@@ -77,7 +77,12 @@ class Reader(ItemScreen, inherit_bindings=False):
         return self.query_one(Blurb)
 
     def explained(self, message: Explained) -> None:
-        """The reading pane shows no reasons; `w` does."""
+        """The reading pane shows how long the item stays worth reading, and no reasons; `w` does."""
+        self._say_source(message.half_life)
+
+    def _say_source(self, half_life: HalfLife | None) -> None:
+        said = described(self._item, half_life, self.desk.clock(), tags=8)
+        self.query_one("#source", Words).say((said, "dim"))
 
     def on_screen_resume(self) -> None:
         """Show the item, unless a screen over this one was closed."""
@@ -88,7 +93,7 @@ class Reader(ItemScreen, inherit_bindings=False):
         self._since = self.desk.timer()
         self.query_one(Header).show(title_bits("Reading"))
         self.query_one("#title", Words).say((item.title, "bold"))
-        self.query_one("#source", Words).say((about(item, self.desk.clock(), tags=8), "dim"))
+        self._say_source(None)
         address = self.query_one("#address", Words)
         address.say((item.url or "", "$text-accent"))
         address.display = bool(item.url)

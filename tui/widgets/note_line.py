@@ -19,6 +19,7 @@ class NoteLine(OneLine):
         self._key: Action | None = None
         self._status: Status | None = None
         self._progress: Progress | None = None
+        self._ahead: Progress | None = None
 
     def note(self, text: str, *, bad: bool = False, key: Action | None = None) -> None:
         """Say what happened, or what to do next; `key` takes it back and is never cut off."""
@@ -35,6 +36,11 @@ class NoteLine(OneLine):
         self._progress = progress
         self._draw()
 
+    def ahead(self, progress: Progress | None) -> None:
+        """Say how far the work of a quiet moment has come."""
+        self._ahead = progress
+        self._draw()
+
     def _draw(self) -> None:
         left = Bit(f" {self._note}  ", "bad" if self._bad else "")
         self.show([left], [*(key_bits(self._key) if self._key else ()), *self._state()])
@@ -48,6 +54,8 @@ class NoteLine(OneLine):
         if self._progress is not None:
             done = f"{self._progress.what} {self._progress.done:,} of {self._progress.total:,} "
             return [Bit(done, "accent", drop=2)]
+        if self._ahead is not None:
+            return [Bit(f"ahead: {self._ahead.what} {self._ahead.done:,} of {self._ahead.total:,} ", "quiet", drop=4)]
         if self._status is None:
             return []
         writer = short_name(self._status.writer) if self._status.writer else "own words"
