@@ -13,7 +13,8 @@ from llmrec.models import Embedder, FloatArray
 
 TEXT_CHARS = 800
 """Characters of a text that are embedded with the title, about 150 to 200 tokens; the rest adds little."""
-_BATCH = 64
+_BATCH = 32
+"""Items between two savings."""
 
 
 def embedded_text(item: Item) -> str:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from threading import Event as Cancel
 from threading import RLock
@@ -42,9 +43,11 @@ from llmrec.engine.records import (
 )
 from llmrec.engine.report import METHODS, Served, judged, report
 from llmrec.engine.store import Store
+from llmrec.engine.switching import Encoders, Successor, beside, on_shelf, serving
 from llmrec.engine.writing import Desk
 from llmrec.models import Embedder, FloatArray, Writer
 from llmrec.models.host import Host
+from llmrec.models.shelf import Shelf
 
 Clock = Callable[[], float]
 _EVERYTHING = View()
@@ -71,19 +74,17 @@ class Engine:
     ) -> None:
         """Prefer `Engine.open`; `host` is the model process, ended with the engine, `cache` a folder."""
         self._store = store
-        self._embedder = embedder
         self._writer = writer
         self._host = host
         self._clock = clock
         self._note = note
         self._lock = RLock()
-        self._vectors = Vectors(store, embedder)
-        self._live = Live(store, self._vectors, policy, cache)
+        self._live = Live(store, Vectors(store, embedder), policy, cache)
+        self._encoders = Encoders(store, self._live, self._lock, self._take_writer, remembers=host is not None)
         self._policy = policy
         self._lists = Lists(store, self._live)
-        self._desk = Desk(store, writer, self._vectors.texts)
+        self._take_writer()
         self._readers = Readers(store, self._live)
-        self._half_lives = HalfLives(store, self._live, writer, self._lock)
 
     @classmethod
     def open(
@@ -110,19 +111,24 @@ class Engine:
         paths = find_paths()
         place = None if str(path) == ":memory:" else Path(path) if path is not None else paths.db
         store = Store(place)
-        note, host = "", None
+        note, host, wanted = "", None, None
         policy = policy or store.setting(_POLICY, DEFAULT_POLICY)
         if embedder is None:
             host = Host(log=paths.log)
-            embedder, note = _installed_encoder(paths, host)
+            wanted, note = _installed_encoder(paths, host)
             writer = writer or _installed_writer(paths, host)
-        return cls(store, embedder, writer, clock=clock, note=note, policy=policy, host=host, cache=paths.cache)
+            embedder = serving(store, wanted, partial(on_shelf, Shelf(paths.models, cache=paths.cache), host))
+        engine = cls(store, embedder, writer, clock=clock, note=note, policy=policy, host=host, cache=paths.cache)
+        if wanted is not None and wanted is not embedder:
+            engine.change_encoder(beside(wanted, paths.log))
+        return engine
 
     def close(self) -> None:
         """End the model processes and close the store."""
         with self._lock:
             self._live.keep()
-        self._embedder.close()
+        self._encoders.stay()
+        self._live.vectors.embedder.close()
         if self._writer is not None:
             self._writer.close()
         if self._host is not None:
@@ -189,7 +195,8 @@ class Engine:
 
     def add_vectors(self, hashes: Sequence[bytes], vectors: FloatArray) -> None:
         """Keep vectors (n, d) of contents, made elsewhere by the very encoder in use."""
-        self._store.save_vectors(self._embedder.model_id, hashes, vectors)
+        self._store.save_vectors(self.encoder_id, hashes, vectors)
+        self._encoders.remember()
         self._forget()
 
     def _forget(self) -> None:
@@ -199,19 +206,21 @@ class Engine:
     @property
     def encoder_id(self) -> str:
         """Name and hash of the encoder whose vectors rank."""
-        return self._embedder.model_id
+        return self._live.vectors.embedder.model_id
+
+    def change_encoder(self, successor: Successor) -> None:
+        """Rank by another encoder once `index` has made its vectors of all items; until then nothing changes."""
+        self._encoders.change(successor)
 
     def index(self, cancel: Cancel | None = None) -> Iterator[Progress]:
         """Make the missing vectors, newest items first; each batch is kept, so that a stop loses nothing.
 
+        Where another encoder is to follow, its vectors are made next, and the lists are then ranked by it.
+
         Raises:
-            ModelError: the encoder failed.
+            ModelError: an encoder failed.
         """
-        progress = None
-        for progress in self._vectors.index(self.items_in_memory, cancel):
-            yield progress
-        if progress is not None:
-            self._forget()
+        return self._encoders.index(lambda: self.items_in_memory, cancel)
 
     def embed_texts(self, wanted: Sequence[str]) -> FloatArray:
         """Unit vectors (n, d) of texts, made now and not kept.
@@ -219,7 +228,7 @@ class Engine:
         Raises:
             ModelError: the encoder failed.
         """
-        return self._embedder.embed(wanted)
+        return self._live.vectors.embedder.embed(wanted)
 
     def embed_items(self, items: Sequence[Item]) -> FloatArray:
         """Unit vectors (n, d) of items, made now and not kept.
@@ -227,7 +236,7 @@ class Engine:
         Raises:
             ModelError: the encoder failed.
         """
-        return self._vectors.items(items)
+        return self._live.vectors.items(items)
 
     def search(self, text: str, n: int = 20) -> list[Hit]:
         """Items by words and by meaning, joined by rank.
@@ -237,8 +246,11 @@ class Engine:
         """
         if not text.strip():
             return []
-        vector = self._vectors.phrase(text)
+        vectors = self._live.vectors
+        vector = vectors.phrase(text)
         with self._lock:
+            if vectors is not self._live.vectors:  # another encoder ranks since
+                vector = self._live.vectors.phrase(text)
             return searching.search(self._store, self._live.items, text, vector, n)
 
     # -- events --------------------------------------------------------------------------------------------------
@@ -505,7 +517,7 @@ class Engine:
         started = time.perf_counter()
         parts = steering.parse(command, self._clock())
         for part in parts:
-            self._vectors.phrase(part["phrase"])  # before the log is touched: a failing encoder changes nothing
+            self._live.vectors.phrase(part["phrase"])  # before the log is touched: a failing encoder changes nothing
         with self._lock:
             now = self._clock()
             for part in parts:
@@ -594,10 +606,16 @@ class Engine:
             self._desk.ahead(item, reader, cancel)
 
     def _written(self, user: str, item: ItemId, cancel: Cancel | None, k: int) -> Iterator[Written]:
-        found, vector = self.item(item), self._vector_of(item)
-        with self._lock:
+        found = self.item(item)
+        with self._lock:  # all of one encoder
+            vector, desk = self._vector_of(item), self._desk
             reader = self._readers.reader(user, self._clock())
-        return self._desk.write(found, vector, reader, cancel, k)
+        return desk.write(found, vector, reader, cancel, k)
+
+    def _take_writer(self) -> None:
+        """Give the writer and the vectors in use to those who write."""
+        self._desk = Desk(self._store, self._writer, self._live.vectors.texts)
+        self._half_lives = HalfLives(self._store, self._live, self._writer, self._lock)
 
     def _vector_of(self, item: ItemId) -> FloatArray:
         """Unit vector (d,) of an item; zeros where it has none yet."""
@@ -612,9 +630,10 @@ class Engine:
         """What the engine runs on; loads no model."""
         pending = int(np.count_nonzero(~self.items_in_memory.known))
         writer = self._writer.model_id if self._writer is not None else ""
-        return Status(
-            self._store.count_items(), self._store.count_events(), pending, self._embedder.model_id, writer, self._note
-        )
+        items, following = self._store.count_items(), self._encoders.next
+        left = items - self._store.covered(following)[0] if following else 0
+        events = self._store.count_events()
+        return Status(items, events, pending, self.encoder_id, writer, self._note, following, left)
 
     def model_process(self) -> dict[str, Any]:
         """What the model process says of itself: sandbox, threads, processor features; empty where there is none.

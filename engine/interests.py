@@ -157,12 +157,13 @@ class InterestModel:
         return cluster
 
     def correct(self, leader: str, action: str, *, at: float, days: float | None) -> None:
-        """Apply one correction of the user's.
+        """Apply one correction of the user's to the interest that this leader leads, or else feeds.
 
         Raises:
             LlmrecError: no interest has this leader, or the action is unknown.
         """
-        cluster = next((c for c in self.clusters if c.leader == leader), None)
+        feeds = [c for c in self.clusters if leader in c.names]
+        cluster = next((c for c in self.clusters if c.leader == leader), feeds[0] if feeds else None)
         if cluster is None:
             raise LlmrecError(f"no interest is named by {leader!r}. `llmrec interests` lists them.")
         said = cluster.correction

@@ -17,29 +17,46 @@ class Live:
     def __init__(self, store: Store, vectors: Vectors, policy: str, cache: Path | None) -> None:
         """Nothing is read yet; `policy` names how people are ranked for, `cache` is a folder for what is fitted."""
         self._store = store
-        self._vectors = vectors
+        self.vectors = vectors
+        """Of the encoder whose space ranks."""
         self._policy = policy
         self._kept = KeptSpace(cache, store.path)
         self._items: Items | None = None
         self._people: dict[str, Person] = {}
+        self.version = 0
+        """Rises whenever the catalogue must be read again."""
 
     @property
     def items(self) -> Items:
         """The catalogue, read from the store at first use."""
         if self._items is None:
-            self._items = Items(self._store, self._vectors.embedder.model_id, self._vectors.embedder.dim)
-            self._kept.load(self._items.catalogue, self._items.hashes, self._vectors.embedder.model_id)
+            self._items = Items(self._store, self.vectors.embedder.model_id, self.vectors.embedder.dim)
+            self._kept.load(self._items.catalogue, self._items.hashes, self.vectors.embedder.model_id)
         return self._items
 
     def keep(self) -> None:
         """Keep what was fitted to the catalogue for the next start."""
         if self._items is not None:
-            self._kept.save(self._items.catalogue, self._items.hashes, self._vectors.embedder.model_id)
+            self._kept.save(self._items.catalogue, self._items.hashes, self.vectors.embedder.model_id)
 
     def forget(self) -> None:
         """Read items and replay logs again at next use."""
         self._items = None
         self._people.clear()
+        self.version += 1
+
+    def move(self, vectors: Vectors, items: Items) -> None:
+        """Rank in another encoder's space from now on; logs are replayed there at next use.
+
+        Args:
+            vectors: of that encoder.
+            items: the same catalogue in its space.
+        """
+        if self._items is not None:
+            items.half_lives[:] = self._items.half_lives  # they may have been corrected since `items` were read
+        self.vectors, self._items = vectors, items
+        self._people.clear()
+        self.version += 1
 
     def forget_person(self, user: str) -> None:
         """Replay a user's log at next use."""
@@ -68,7 +85,7 @@ class Live:
     def replayed(self, user: str, now: float, policy: str | None = None, *, but: int | None = None) -> Person:
         """A user's state from the log alone, as of a moment, perhaps without one entry."""
         entries = [e for e in active(self._store.log(user)) if e.at <= now and e.id != but]
-        person = Person(self.items.catalogue, self.items.rows, self._vectors.phrase, policy or self._policy)
+        person = Person(self.items.catalogue, self.items.rows, self.vectors.phrase, policy or self._policy)
         person.replay(entries, now)
         return person
 

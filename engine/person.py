@@ -5,11 +5,13 @@ All of it is a function of the log. A new event is added in place; an undo, a co
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
 from llmrec.engine.catalogue import Catalogue
+from llmrec.engine.errors import LlmrecError
 from llmrec.engine.interests import DAY, STRENGTH, Cluster, InterestModel
 from llmrec.engine.log import LogEntry
 from llmrec.engine.policies import Policy, make_policy
@@ -169,7 +171,10 @@ class Person:
 
     def _correct(self, entry: LogEntry, now: float) -> None:
         said = entry.payload
-        self.interests.correct(said["interest"], said["action"], at=entry.at, days=said.get("days"))
+        # It was possible when it was made. Where the event it names was taken back since, or another encoder groups
+        # events otherwise, there may be nothing left to correct, which must not cost the user the rest of the log.
+        with suppress(LlmrecError):
+            self.interests.correct(said["interest"], said["action"], at=entry.at, days=said.get("days"))
         if said["action"] == "snooze" and (until := entry.at + (said.get("days") or 1.0) * DAY) > now:
             self.stale_at = min(self.stale_at, until)
 

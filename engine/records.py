@@ -274,3 +274,7 @@ class Status:
     """Name of the writer, or "" where texts are the item's own words."""
     note: str = ""
     """What the reader must know, such as a missing model and the command that brings it."""
+    next: str = ""
+    """Encoder that ranks once every item has its vector; "" where none is to follow."""
+    next_pending: int = 0
+    """Items without a vector of it yet."""

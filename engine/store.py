@@ -407,6 +407,15 @@ class Store:
         rows = self._rows("SELECT vec FROM vector WHERE model = ? AND hash = ?", model, content_hash)
         return rows[0][0] if rows else None
 
+    def covered(self, model: str) -> tuple[int, int]:
+        """Number of items that have a vector of a model, and the vectors' length (0 where there is none)."""
+        count, size = self._rows(
+            "SELECT count(*), max(length(vector.vec)) FROM item JOIN vector ON vector.hash = item.content_hash"
+            " WHERE vector.model = ?",
+            model,
+        )[0]
+        return count, (size or 0) // 4
+
     def save_vectors(self, model: str, hashes: Sequence[bytes], matrix: FloatArray) -> None:
         """Keep vectors (n, d) of contents under a model's id."""
         with self._write() as db:

@@ -73,6 +73,10 @@ class LlamaEmbedder(_LlamaModel):
         """The file whose hash is in the id: vectors are kept under it, so no other may answer."""
         return ModelFile(self._path, "embed", self._known_digest())
 
+    def on(self, host: Host) -> "LlamaEmbedder":
+        """The same encoder in another process."""
+        return LlamaEmbedder(self._path, host, sha256=self._sha256, hashes=self._hashes)
+
     @property
     def dim(self) -> int:
         """Length of a vector, read from the file's header."""

@@ -94,6 +94,11 @@ class Shelf:
             raise ModelNotFound(f"{name} is not here yet: `llmrec models pull {name}`.")
         raise ModelNotFound(f"There is no model {name!r}; `llmrec models list` shows what there is.")
 
+    def by_id(self, model_id: str) -> Path | None:
+        """The file that vectors were made by, from the id that is kept with them; None where it is gone."""
+        alike = (path for path in self._files() if path.stem == model_id.rpartition("@")[0])
+        return next((path for path in alike if model_id.endswith(f"@{self.hashes.digest(path)[:12]}")), None)
+
     def chosen(self, kind: Kind) -> Path | None:
         """The model to use: the user's choice, else the best bundled one, else a pulled one, else None.
 
