@@ -33,6 +33,8 @@ class Arrangement:
 
     rows: IntArray
     """(m,) rows, best first."""
+    scores: FloatArray
+    """(m,) in the same order."""
     folded: dict[int, tuple[int, ...]]
     """Rows hidden behind a row as near-duplicates of it."""
     explore: tuple[int, ...]
@@ -53,13 +55,16 @@ def arrange(rows: IntArray, scores: FloatArray, catalogue: Catalogue, noise: Dou
     vectors = catalogue.vectors[top]
     likeness = vectors @ vectors.T  # (t, d) @ (d, t) -> (t, t)
     heads, folded = _fold(likeness, catalogue.published[top])
-    places = _spread(scores[: len(top)], likeness, heads)
-    ordered = np.concatenate([top[places], rows[_TOP:]])
-    explored: tuple[int, ...] = ()
+    order = [*_spread(scores[: len(top)], likeness, heads), *range(_TOP, min(len(rows), _POOL))]
+    explored: list[int] = []
     if noise is not None:
-        ordered, explored = _explore(ordered, rows, scores, catalogue, noise)
-    hidden = {int(top[head]): tuple(int(top[i]) for i in group) for head, group in folded.items()}
-    return Arrangement(ordered.astype(np.int32), hidden, explored)
+        order, explored = _explore(order, rows[:_POOL], scores[:_POOL], catalogue, noise)
+    return Arrangement(  # only the first places change, so only they are touched
+        np.concatenate([rows[order], rows[_POOL:]]),
+        np.concatenate([scores[order], scores[_POOL:]]),
+        {int(top[head]): tuple(int(top[i]) for i in group) for head, group in folded.items()},
+        tuple(int(rows[place]) for place in explored),
+    )
 
 
 def _fold(likeness: FloatArray, published: DoubleArray) -> tuple[list[int], dict[int, list[int]]]:
@@ -108,20 +113,31 @@ def _spread(scores: FloatArray, likeness: FloatArray, heads: list[int]) -> list[
 
 
 def _explore(
-    ordered: IntArray, rows: IntArray, scores: FloatArray, catalogue: Catalogue, noise: DoubleArray
-) -> tuple[IntArray, tuple[int, ...]]:
+    order: list[int], rows: IntArray, scores: FloatArray, catalogue: Catalogue, noise: DoubleArray
+) -> tuple[list[int], list[int]]:
     """Thompson sampling: each slot goes to the row below the top whose drawn score is highest.
 
     A row's score is believed with a spread that grows with its distance from the rows at the top, which are those that
     the user's history speaks of most.
+
+    Args:
+        order: places in `rows` as they are to be shown.
+        rows: the first rows by score.
+        scores: of these rows.
+        catalogue: for the likeness of two items.
+        noise: see `arrange`.
+
+    Returns:
+        The new order, and the places in `rows` that explore.
     """
-    pool, believed = rows[_TOP:_POOL], scores[_TOP:_POOL]
+    pool = rows[_TOP:]
     if len(pool) < len(EXPLORE_SLOTS):
-        return ordered, ()
+        return order, []
     nearest = (catalogue.vectors[pool] @ catalogue.vectors[rows[:_TOP]].T).max(axis=1)  # (p, d) @ (d, t) -> (p,)
-    spread = float(scores[:_POOL].std()) * np.sqrt(np.clip(1 - nearest, 0, 1))
-    best = pool[np.argsort(-(believed + spread * noise[pool]), kind="stable")[: len(EXPLORE_SLOTS)]]
-    moved = ordered[~np.isin(ordered, best)]
-    for slot, row in zip(EXPLORE_SLOTS, best, strict=True):
-        moved = np.insert(moved, slot - 1, row)
-    return moved, tuple(int(row) for row in best)
+    spread = float(scores.std()) * np.sqrt(np.clip(1 - nearest, 0, 1))
+    drawn = scores[_TOP:] + spread * noise[pool]
+    best = [_TOP + int(place) for place in np.argsort(-drawn, kind="stable")[: len(EXPLORE_SLOTS)]]
+    order = [place for place in order if place not in best]
+    for slot, place in zip(EXPLORE_SLOTS, best, strict=True):
+        order.insert(slot - 1, place)
+    return order, best

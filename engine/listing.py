@@ -54,9 +54,12 @@ def ordered(scores: FloatArray, mask: BoolArray) -> Listing:
     """
     rows = np.flatnonzero(mask)
     bits = (-scores[rows]).view(np.int32)
-    ascending = np.where(bits < 0, bits ^ 0x7FFFFFFF, bits).astype(np.int64)  # sorts as the floats would
-    packed = np.sort((ascending << 32) | rows)
-    best = (packed & 0xFFFFFFFF).astype(np.int32)
+    bits ^= (bits >> 31) & 0x7FFFFFFF  # integers that sort as the floats would
+    packed = bits.astype(np.int64)
+    packed <<= 32
+    packed |= rows
+    packed.sort()
+    best = packed.astype(np.int32)  # the lower half: the row
     return Listing(best, scores[best])
 
 

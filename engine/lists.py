@@ -42,9 +42,7 @@ class Lists:
             return listing, {}, ()
         noise = None if view.query else self._noise_of(user, now)
         found = arrange(listing.rows, listing.scores, self._live.items.catalogue, noise)
-        score_of = np.zeros(len(self._live.items), np.float32)
-        score_of[listing.rows] = listing.scores
-        return Listing(found.rows, score_of[found.rows]), found.folded, found.explore
+        return Listing(found.rows, found.scores), found.folded, found.explore
 
     def _noise_of(self, user: str, now: float) -> DoubleArray:
         """A standard normal draw per item, the same for a user all day, (n,)."""

@@ -48,6 +48,7 @@ def test_no_row_is_lost_or_doubled(n: int, seed: int, explore: bool) -> None:
     found = arrange(np.arange(n, dtype=np.int32), scores, catalogue, noise)
     shown = found.rows.tolist() + [row for hidden in found.folded.values() for row in hidden]
     assert sorted(shown) == list(range(n))
+    assert np.array_equal(found.scores, scores[found.rows])
     if found.explore:
         assert [found.rows[slot - 1] for slot in EXPLORE_SLOTS] == list(found.explore)
     again = arrange(np.arange(n, dtype=np.int32), scores, catalogue, noise)
