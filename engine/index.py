@@ -18,7 +18,9 @@ from llmrec.models import FloatArray
 EXACT_UP_TO = 200_000
 """Items up to which one product with all vectors takes a few hundredths of a second."""
 _BLOCK = 16_384
-"""Rows handled at once, so that what is computed between stays in the processor's cache."""
+"""Rows encoded at once."""
+_CACHED = 2**17
+"""Numbers (512 KB) that stay in the cache of one core between being unpacked and being multiplied."""
 _SAMPLE = 50_000
 """Rows on which axes and scales are fitted; more do not make them better."""
 
@@ -158,13 +160,15 @@ class Int8Index:
         """First stage: codes . (scale * query on the axes), which orders like the dot product."""
         probe = (self._scale * (query @ self._basis)).astype(np.float32)
         scores = np.empty(len(self), np.float32)
-        work = np.empty((_BLOCK, len(probe)), np.float32)
+        size = _CACHED // len(probe)
+        work = np.empty((size, len(probe)), np.float32)
         at = 0
         for codes in self._codes:
-            for start in range(0, len(codes), _BLOCK):
-                block = codes[start : start + _BLOCK]
-                np.copyto(work[: len(block)], block)
-                np.matmul(work[: len(block)], probe, out=scores[at : at + len(block)])
+            for start in range(0, len(codes), size):
+                block = codes[start : start + size]
+                unpacked = work[: len(block)]
+                np.copyto(unpacked, block)
+                np.dot(unpacked, probe, out=scores[at : at + len(block)])
                 at += len(block)
         return scores
 
