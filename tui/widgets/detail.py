@@ -6,9 +6,10 @@ from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 from textual.reactive import var
 
-from llmrec.engine import HalfLife, Interest, Item
-from llmrec.tui.fresh import described
+from llmrec.engine import Interest, Item
+from llmrec.tui.fresh import stays_fresh
 from llmrec.tui.messages import Explained
+from llmrec.tui.phrases import about
 from llmrec.tui.text import Words
 from llmrec.tui.widgets.blurb import Blurb
 from llmrec.tui.widgets.interest_lines import interest_lines
@@ -39,6 +40,7 @@ class Detail(Vertical):
         with VerticalScroll(id="about", can_focus=False):
             yield Words(id="title")
             yield Words(id="source")
+            yield Words(id="fresh")
             yield self.blurb
             yield Words(id="why")
         yield Words(id="interests")
@@ -46,22 +48,17 @@ class Detail(Vertical):
     def watch_item(self, item: Item | None) -> None:
         """Another row: its own words at once, reasons and texts when they come."""
         self.query_one("#title", Words).say((item.title if item else "", "bold"))
+        self.query_one("#source", Words).say((about(item, self._clock(), tags=4) if item else "", "dim"))
         self.blurb.start(item)
-        self._say_source(None)
         self.why = None
-
-    def _say_source(self, half_life: HalfLife | None) -> None:
-        """Where the item comes from, and how long it stays worth reading once that is known."""
-        said = described(self.item, half_life, self._clock(), tags=4)
-        self.query_one("#source", Words).say((said, "dim"))
 
     def watch_why(self, found: Explained | None) -> None:
         """Draw the reasons."""
         words = self.query_one("#why", Words)
+        self.query_one("#fresh", Words).say((stays_fresh(found.half_life) if found else "", "dim"))
         if found is None:
             words.say(("why", "dim"), "  " if self.item else "")
             return
-        self._say_source(found.half_life)
         width = words.content_size.width or 40
         lines = why_lines(found.why, found.titles, self.interests, self._clock(), width=width, most=_REASONS)
         words.say(("why\n", "dim"), *lines)
