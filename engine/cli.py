@@ -27,6 +27,7 @@ from llmrec.engine.paths import find_paths
 from llmrec.engine.policies import POLICIES
 from llmrec.engine.records import DEFAULT_USER, ItemId, Kind, View
 from llmrec.engine.store import Store
+from llmrec.engine.switching import short_name
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -98,6 +99,11 @@ def _note(engine: Engine) -> None:
         click.echo(f"note: {status.note}", err=True)
     if status.pending:
         click.echo(f"note: {status.pending} items have no vector yet; `llmrec index` makes them.", err=True)
+    if status.next:
+        left = f"{status.next_pending} of {status.items} items lack its vector"
+        click.echo(
+            f"note: {short_name(status.next)} will rank the list, but {left}; `llmrec index` makes them.", err=True
+        )
 
 
 # -- items and events --------------------------------------------------------------------------------------------
@@ -127,13 +133,17 @@ def _skipped(problems: Problems) -> None:
 
 def _index(engine: Engine) -> None:
     """Make missing vectors under a bar; a stop keeps what is done."""
+    ranked_by = engine.encoder_id
     with progress_bar("vectors") as advance:
-        done = 0
+        made, last = 0, None
         for progress in engine.index():
             advance(progress.done, progress.total)
-            done = progress.done
-    if done:
-        click.echo(f"{done} vectors made by {engine.encoder_id}.")
+            made += progress.done - last.done if last is not None and last.what == progress.what else 0
+            last = progress
+    if made:
+        click.echo(f"{made} vectors made by {engine.encoder_id}.")
+    if engine.encoder_id != ranked_by:
+        click.echo(f"The lists are ranked by {short_name(engine.encoder_id)} from now on.")
 
 
 @main.command()

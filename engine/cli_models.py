@@ -19,7 +19,7 @@ yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 
 @click.group()
 def models() -> None:
-    """Models on this machine: list, pull, convert, quantize, verify, use, remove."""
+    """Models on this machine: list, pull, convert, quantize, verify, measure, use, remove."""
 
 
 def _shelf() -> Shelf:
@@ -48,8 +48,10 @@ def _shown(row: Row) -> dict[str, str]:
         "in use": "yes" if row.used else "",
         "name": row.name,
         "kind": row.kind,
+        "parameters": row.entry.parameters if row.entry else "",
         "size": _megabytes(row.size),
-        "where": row.origin,
+        "where": f"{row.part / row.size:.0%} here" if row.part else row.origin,
+        "tokens/s here": f"{row.speed:,.0f}" if row.speed else "",
         "licence": row.entry.licence if row.entry else "",
         "for": row.entry.use if row.entry else "",
     }
@@ -111,6 +113,18 @@ def verify(ctx: click.Context, json_: bool) -> None:
 
 @models.command()
 @click.argument("name")
+@json_option
+def measure(name: str, json_: bool) -> None:
+    """Find out how many tokens a second a model does on this machine."""
+    row = _shelf().measure(name, log=find_paths().log)
+    if json_:
+        as_json({"name": row.name, "tokens_a_second": row.speed})
+    else:
+        click.echo(f"{row.name}: {row.speed or 0:,.0f} tokens a second.")
+
+
+@models.command()
+@click.argument("name")
 def use(name: str) -> None:
     """Use a model from now on: by name, or a path to a GGUF file of your own."""
     row = _shelf().use(name)
@@ -118,16 +132,21 @@ def use(name: str) -> None:
     if row.origin == "your own":
         click.echo("note: this file is not in the catalogue, so nobody vouches for its bytes.", err=True)
     if row.kind == "encoder":
-        click.echo("`llmrec index` makes the items' vectors anew.")
+        click.echo(
+            "The list stays as it is until every item has its vector: `llmrec index` makes them now, the app does so "
+            "in the background."
+        )
 
 
 @models.command()
 @click.argument("name")
 @yes_option
 def remove(name: str, yes: bool) -> None:
-    """Delete a pulled or converted model."""
+    """Delete a pulled or converted model; a file that lies elsewhere is only taken off the list."""
     shelf = _shelf()
     path = shelf.path(name)
+    deletes = shelf.owns(path)
     if not yes:
-        click.confirm(f"Delete {path}?", abort=True)
-    click.echo(f"deleted {shelf.remove(name)}")
+        click.confirm(f"Delete {path}?" if deletes else f"Take {path} off the list?", abort=True)
+    shelf.remove(name)
+    click.echo(f"deleted {path}" if deletes else f"{path} is off the list; the file itself is left alone")

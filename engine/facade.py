@@ -42,6 +42,7 @@ from llmrec.engine.records import (
     Written,
 )
 from llmrec.engine.report import METHODS, Served, judged, report
+from llmrec.engine.shelving import Models
 from llmrec.engine.store import Store
 from llmrec.engine.switching import Encoders, Successor, beside, on_shelf, serving
 from llmrec.engine.writing import Desk
@@ -85,6 +86,9 @@ class Engine:
         self._lists = Lists(store, self._live)
         self._take_writer()
         self._readers = Readers(store, self._live)
+        paths = find_paths()
+        self.models = Models(Shelf(paths.models, cache=paths.cache), paths.log, self._follow_shelf)
+        """The models that are here or can be had."""
 
     @classmethod
     def open(
@@ -611,6 +615,19 @@ class Engine:
             vector, desk = self._vector_of(item), self._desk
             reader = self._readers.reader(user, self._clock())
         return desk.write(found, vector, reader, cancel, k)
+
+    def _follow_shelf(self) -> None:
+        """Take up what the shelf says is in use, unless this engine was given its models."""
+        if self._host is None:
+            return
+        paths = find_paths()
+        writer = _installed_writer(paths, self._host)
+        encoder, self._note = _installed_encoder(paths, self._host)
+        with self._lock:
+            self._writer = writer
+            self._take_writer()
+        if encoder.model_id != self._encoders.next:
+            self._encoders.change(beside(encoder, paths.log))
 
     def _take_writer(self) -> None:
         """Give the writer and the vectors in use to those who write."""

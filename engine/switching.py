@@ -157,6 +157,7 @@ class Encoders:
     def change(self, successor: Successor) -> None:
         """Rank by another encoder once `index` has made its vectors of all items; until then nothing changes."""
         self.stay()
+        self._notice_loss()
         if successor.embedder.model_id == self.vectors.embedder.model_id:
             successor.close()
             return
@@ -174,6 +175,15 @@ class Encoders:
             switch, self._switch = self._switch, None
         if switch is not None:
             switch.successor.close()
+
+    def _notice_loss(self) -> None:
+        """Without its file the encoder that ranks can make no more vectors, and must not be asked to."""
+        embedder = self.vectors.embedder
+        if isinstance(embedder, LlamaEmbedder) and not embedder.path.is_file():
+            gone = GoneEncoder(embedder.model_id, self._store.covered(embedder.model_id)[1])
+            with self._lock:
+                self._live.vectors = Vectors(self._store, gone)
+                self._moved()
 
     def index(self, items: Callable[[], Items], cancel: Cancel | None) -> Iterator[Progress]:
         """Make the missing vectors of the encoder that ranks, then those of the one to follow, and change over.

@@ -42,6 +42,11 @@ class _LlamaModel:
         self._closed = False
 
     @property
+    def path(self) -> Path:
+        """The GGUF file."""
+        return self._path
+
+    @property
     def model_id(self) -> str:
         """File name without `.gguf`, and the first 12 hex digits of its SHA-256."""
         return f"{self._path.stem}@{self._known_digest()[:12]}"

@@ -7,17 +7,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from llmrec.models import catalogue
 from llmrec.models.catalogue import Entry, Kind
-from llmrec.models.check import admit
+from llmrec.models.check import Role, admit
 from llmrec.models.errors import ModelError, ModelNotFound, ModelRejected
 from llmrec.models.gguf_header import read_header
 from llmrec.models.hashes import HashCache
 from llmrec.models.host import Host, Limits
 from llmrec.models.llamacpp import LlamaEmbedder, LlamaWriter
 from llmrec.models.setup import FILE_NAME, WEIGHTS
+from llmrec.models.speed import Speeds, encoder_speed, writer_speed
 
 if TYPE_CHECKING:
     from llmrec.models.download import Progress
@@ -34,6 +35,9 @@ _BUNDLED: dict[Kind, tuple[str, ...]] = {
 """File names, best first."""
 _CHOICES = "models.toml"
 _HASHES = "hashes.json"
+_SPEEDS = "speeds.json"
+_OWN = "own"
+"""Key of `models.toml`: files of the user's that lie elsewhere."""
 _UNQUANTISED = (0, 1, 32)
 
 
@@ -55,6 +59,10 @@ class Row:
     """"bundled", "pulled", "your own" or "to pull"."""
     entry: Entry | None = None
     """What the catalogue says of it."""
+    part: int = 0
+    """Bytes of it that an interrupted download left here."""
+    speed: float | None = None
+    """Tokens a second on this machine; None where it was not measured."""
 
 
 class Shelf:
@@ -71,6 +79,7 @@ class Shelf:
         self._folder = folder
         self._bundled = bundled
         self.hashes = HashCache(cache / _HASHES if cache else None)
+        self._speeds = Speeds(cache / _SPEEDS if cache else None)
 
     def rows(self) -> list[Row]:
         """All models that are here, and those of the catalogue that are not."""
@@ -79,16 +88,16 @@ class Shelf:
         rows = [row for path in self._files() if (row := self._row(path, entries.get(path.name), used))]
         here = {row.name for row in rows}
         missing = [entry for entry in entries.values() if entry.name not in here]
-        return rows + [Row(e.name, e.kind, None, e.size, False, "to pull", e) for e in missing]
+        return rows + [Row(e.name, e.kind, None, e.size, False, "to pull", e, self._begun(e)) for e in missing]
 
     def path(self, name: str) -> Path:
-        """The file of a model that is here, by its name or its file name.
+        """The file of a model that is here, by its name, its file name or its path.
 
         Raises:
             ModelNotFound: it is not here; the text names the command that brings it.
         """
         for row in self.rows():
-            if row.path and name.lower() in (row.name.lower(), row.path.name.lower()):
+            if row.path and (name.lower() in (row.name.lower(), row.path.name.lower()) or name == str(row.path)):
                 return row.path
         if any(name.lower() == entry.name.lower() for entry in catalogue.load()):
             raise ModelNotFound(f"{name} is not here yet: `llmrec models pull {name}`.")
@@ -124,14 +133,61 @@ class Shelf:
             ModelError: there is no such model, or it cannot be used.
         """
         own = Path(name).expanduser()
-        path = own.resolve() if own.suffix == ".gguf" and own.is_file() else self.path(name)
+        is_file = own.suffix == ".gguf" and own.is_file()
+        path = self.add(name).path if is_file else self.path(name)
+        assert path is not None
         kind: Kind = "encoder" if read_header(path).is_encoder else "writer"
-        admit(path, "embed" if kind == "encoder" else "write", sha256=self._pin(path), digest=self.hashes.digest)
+        admit(path, _role(kind), sha256=self._pin(path), digest=self.hashes.digest)
         if path == self._best(kind):
             self._choose(kind, None)
         else:
             self._choose(kind, path.name if path.parent == self._folder else str(path))
+        return self._found(path)
+
+    def add(self, name: str) -> Row:
+        """List a GGUF file of one's own from now on, wherever it lies.
+
+        Args:
+            name: its path.
+
+        Raises:
+            ModelNotFound: there is no such file.
+            ModelRejected: it is not a model.
+        """
+        path = Path(name).expanduser().resolve()
+        if path.is_dir():
+            raise ModelRejected(f"{path} is a folder; give the path of a .gguf file.")
+        kind: Kind = "encoder" if read_header(path).is_encoder else "writer"
+        admit(path, _role(kind), free_memory=lambda: None)
+        if path not in self._files():
+            self._write(self._choices(), [*self._own(), path])
+        return self._found(path)
+
+    def _found(self, path: Path) -> Row:
         return next(row for row in self.rows() if row.path == path)
+
+    def measure(self, name: str, *, log: Path | None = None, cancel: Event | None = None) -> Row:
+        """Find out how many tokens a second a model does on this machine.
+
+        Args:
+            name: of a model that is here.
+            log: where llama.cpp's words go.
+            cancel: looked at while it works.
+
+        Raises:
+            ModelError: it is not here, or could not run.
+        """
+        path = self.path(name)
+        host = Host(log=log)
+        try:
+            if read_header(path).is_encoder:
+                speed = encoder_speed(LlamaEmbedder(path, host, hashes=self.hashes), cancel)
+            else:
+                speed = writer_speed(LlamaWriter(path, host, hashes=self.hashes), cancel)
+        finally:
+            host.close()
+        self._speeds.keep(path, speed)
+        return self._found(path)
 
     def pull(self, name: str, *, hub: str | None = None, cancel: Event | None = None) -> Iterator["Progress"]:
         """Fetch a model of the catalogue; yields the progress.
@@ -162,27 +218,37 @@ class Shelf:
             try:
                 read_header(row.path)
                 pin = row.entry.sha256 if row.entry and row.entry.pinned else None
-                admit(row.path, "embed" if row.kind == "encoder" else "write", sha256=pin, free_memory=lambda: None)
+                admit(row.path, _role(row.kind), sha256=pin, free_memory=lambda: None)
             except ModelError as exc:
                 yield row, str(exc)
             else:
                 yield row, ""
 
     def remove(self, name: str) -> Path:
-        """Delete a model of the user's folder; if it was in use, the bundled one is used again.
+        """Delete a model of the user's folder, or take a file that lies elsewhere off the list and leave it alone.
+
+        If it was in use, the bundled one is used again.
 
         Raises:
             ModelNotFound: it is not here.
-            ModelRejected: it is bundled, or lies elsewhere.
+            ModelRejected: it is bundled, or cannot be deleted.
         """
         path = self.path(name)
-        if path.parent != self._folder:
-            raise ModelRejected(f"{path.name} is not in your models folder; it is left alone.")
-        for kind, choice in self._choices().items():
-            if self._resolve(choice) == path:
-                self._choose(kind, None)
-        path.unlink()
+        if path.parent == self._bundled:
+            raise ModelRejected(f"{path.name} came with the program; it is left alone.")
+        if self.owns(path):
+            try:
+                path.unlink()
+            except OSError as exc:
+                raise ModelRejected(f"{path} could not be deleted: {exc.strerror or exc}.") from exc
+        choices = {kind: choice for kind, choice in self._choices().items() if self._resolve(choice) != path}
+        if choices != self._choices() or path in self._own():
+            self._write(choices, [own for own in self._own() if own != path])
         return path
+
+    def owns(self, path: Path) -> bool:
+        """Whether a file lies in the user's folder of models, so that removing it deletes it."""
+        return path.parent == self._folder
 
     def quantize(self, name: str, ftype: str, *, log: Path | None = None) -> Path:
         """Write a smaller copy of an F16 or F32 model into the user's folder.
@@ -214,9 +280,10 @@ class Shelf:
     def _files(self) -> list[Path]:
         """GGUF files, the bundled ones first."""
         folders = [folder for folder in (self._bundled, self._folder) if folder and folder.is_dir()]
-        own = [path for choice in self._choices().values() if (path := self._resolve(choice)).is_absolute()]
+        chosen = [path for choice in self._choices().values() if (path := self._resolve(choice)).is_absolute()]
         found = [path for folder in folders for path in sorted(folder.glob("*.gguf"))]
-        return found + [path for path in own if path not in found and path.is_file()]
+        elsewhere = dict.fromkeys([*self._own(), *chosen])
+        return found + [path for path in elsewhere if path not in found and path.is_file()]
 
     def _row(self, path: Path, entry: Entry | None, used: set[Path]) -> Row | None:
         """A row for a file; None for one that is not a model."""
@@ -228,7 +295,15 @@ class Shelf:
             kind = entry.kind
         origin = "bundled" if path.parent == self._bundled else "pulled" if entry else "your own"
         name = entry.name if entry else path.stem
-        return Row(name, kind, path, path.stat().st_size, path.resolve() in used, origin, entry)
+        speed = self._speeds.of(path)
+        return Row(name, kind, path, path.stat().st_size, path.resolve() in used, origin, entry, speed=speed)
+
+    def _begun(self, entry: Entry) -> int:
+        """Bytes that an interrupted download left, where `download.fetch` keeps them."""
+        try:
+            return min(entry.size, (self._folder / f"{entry.file}.part").stat().st_size) if self._folder else 0
+        except OSError:
+            return 0
 
     def _in_use(self, kind: Kind) -> Path | None:
         """The chosen model, or None when it is gone."""
@@ -263,14 +338,22 @@ class Shelf:
 
     def _choices(self) -> dict[Kind, str]:
         """What the user chose, by kind."""
+        table = self._table()
+        return {kind: table[kind] for kind in _BUNDLED if isinstance(table.get(kind), str)}
+
+    def _own(self) -> list[Path]:
+        """The user's files that lie elsewhere, as they were added."""
+        own = self._table().get(_OWN)
+        return [Path(path) for path in own if isinstance(path, str)] if isinstance(own, list) else []
+
+    def _table(self) -> dict[str, Any]:
         file = self._folder / _CHOICES if self._folder else None
         if file is None or not file.is_file():
             return {}
         try:
-            table = tomllib.loads(file.read_text("utf-8"))
+            return tomllib.loads(file.read_text("utf-8"))
         except (OSError, ValueError) as exc:
             raise ModelRejected(f"{file} is damaged ({exc}); delete it to use the bundled models.") from exc
-        return {kind: table[kind] for kind in _BUNDLED if isinstance(table.get(kind), str)}
 
     def _choose(self, kind: Kind, choice: str | None) -> None:
         """Record a choice, or forget it."""
@@ -278,10 +361,19 @@ class Shelf:
         choices.pop(kind, None)
         if choice is not None:
             choices[kind] = choice
+        self._write(choices, self._own())
+
+    def _write(self, choices: dict[Kind, str], own: list[Path]) -> None:
         file = self._own_folder() / _CHOICES
         part = file.with_name(file.name + ".part")
-        part.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in choices.items()), "utf-8")
+        lines = [f"{key} = {json.dumps(value)}\n" for key, value in choices.items()]
+        lines += [f"{_OWN} = {json.dumps([str(path) for path in own])}\n"] if own else []
+        part.write_text("".join(lines), "utf-8")
         os.replace(part, file)
+
+
+def _role(kind: Kind) -> Role:
+    return "embed" if kind == "encoder" else "write"
 
 
 def default_embedder(

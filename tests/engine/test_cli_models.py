@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from llmrec.engine.cli import main
 from llmrec.engine.cli_models import models
 from llmrec.models import catalogue, shelf
 from llmrec.models.catalogue import Entry
+from llmrec.models.convert import convert
 from tests.models.tiny import tiny_bert_folder, tiny_llama
 
 Run = Callable[..., Result]
@@ -80,3 +82,92 @@ def test_pull_without_network_is_one_clear_line(run: Run, monkeypatch: pytest.Mo
     monkeypatch.setenv("LLMREC_HUB", "http://127.0.0.1:9")
     failed = run("pull", "all-MiniLM-L6-v2", "--yes")
     assert "no connection to 127.0.0.1:9" in str(failed.exception)
+
+
+def test_measure_says_how_fast_it_is_and_list_remembers(run: Run, folder: Path) -> None:
+    tiny_llama(folder / "mine.gguf")
+    assert "tokens a second" in run("measure", "mine").stdout
+    shown = {row["name"]: row for row in json.loads(run("list", "--json").stdout)}
+    assert shown["mine"]["speed"] > 1
+    assert shown["Qwen3-0.6B"]["speed"] is None
+
+
+def test_a_file_that_lies_elsewhere_is_taken_off_the_list(run: Run, folder: Path, tmp_path: Path) -> None:
+    file = tiny_llama(tmp_path / "mine.gguf")
+    assert run("use", str(file)).exit_code == 0
+    assert "Take" in run("remove", "mine", answer="n\n").stdout
+    assert "left alone" in run("remove", "mine", "--yes").stdout
+    assert file.exists()
+    assert "mine" not in {row["name"] for row in json.loads(run("list", "--json").stdout)}
+
+
+def test_a_download_that_broke_off_is_shown(run: Run, folder: Path) -> None:
+    (folder / "Qwen3-0.6B-Q8_0.gguf.part").write_bytes(bytes(6_500_000))
+    assert "1% here" in run("list").stdout
+
+
+@pytest.fixture
+def encoders(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    """A bundled encoder, and another one in the user's folder."""
+    nothing = {"models_folder": None, "cache_folder": None}
+    monkeypatch.setattr(shelf.default_embedder, "__kwdefaults__", {**nothing, "bundled": tmp_path / "bundled"})
+    monkeypatch.setattr(shelf.default_writer, "__kwdefaults__", {**nothing, "bundled": tmp_path / "bundled"})
+    first = tmp_path / "bundled" / "all-MiniLM-L6-v2.Q8_0.gguf"
+    convert(tiny_bert_folder(tmp_path / "one"), first)
+    second = folder / "second.gguf"
+    convert(tiny_bert_folder(tmp_path / "two", layers=1, dim=64), second)
+    return first, second
+
+
+def items_file(path: Path, n: int = 40) -> Path:
+    path.write_text("".join(json.dumps({"id": f"i{k}", "title": f"w{k} w{k // 2}"}) + "\n" for k in range(n)))
+    return path
+
+
+@pytest.mark.llama
+def test_another_encoder_ranks_once_index_has_made_its_vectors(
+    run: Run, encoders: tuple[Path, Path], tmp_path: Path
+) -> None:
+    def llmrec(*words: str) -> Result:
+        return CliRunner().invoke(main, list(words))
+
+    def listed() -> list[dict[str, object]]:
+        return json.loads(llmrec("recommend", "--json", "-n", "40", "--as-of", "2026-01-01").stdout)  # type: ignore[no-any-return]
+
+    file = str(items_file(tmp_path / "items.jsonl"))
+    assert "40 vectors made by all-MiniLM-L6-v2.Q8_0@" in llmrec("import", file).stdout
+    llmrec("log", "like", "i3", "--at", "2025-12-01")
+    before = listed()
+    used = run("use", "second")
+    assert "stays as it is until every item has its vector" in used.stdout
+    noted = llmrec("recommend")
+    assert "second will rank the list, but 40 of 40 items lack its vector" in noted.stderr
+    assert listed() == before
+    indexed = llmrec("index")
+    assert "40 vectors made by second@" in indexed.stdout
+    assert "ranked by second from now on" in indexed.stdout
+    after = listed()
+    assert "vectors made" not in llmrec("index").stdout
+    llmrec("--db", str(tmp_path / "new.db"), "import", file)
+    llmrec("--db", str(tmp_path / "new.db"), "log", "like", "i3", "--at", "2025-12-01")
+    fresh = llmrec("--db", str(tmp_path / "new.db"), "recommend", "--json", "-n", "40", "--as-of", "2026-01-01")
+    assert after == json.loads(fresh.stdout)
+    assert after != before
+    run("use", "all-MiniLM-L6-v2.Q8_0")
+    assert listed() == before, "its vectors are still there, so it ranks at once"
+
+
+@pytest.mark.llama
+def test_a_removed_encoder_ranks_until_the_bundled_one_has_seen_all(
+    run: Run, encoders: tuple[Path, Path], tmp_path: Path
+) -> None:
+    def llmrec(*words: str) -> Result:
+        return CliRunner().invoke(main, list(words))
+
+    run("use", "second")
+    llmrec("import", str(items_file(tmp_path / "items.jsonl")))
+    run("remove", "second", "--yes")
+    assert "second is gone" in llmrec("search", "w3").stderr
+    assert llmrec("recommend").exit_code == 0
+    assert "40 vectors made by all-MiniLM-L6-v2.Q8_0@" in llmrec("index").stdout
+    assert llmrec("search", "w3").exit_code == 0

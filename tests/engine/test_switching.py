@@ -33,7 +33,9 @@ def catalogue(per_topic: int = 20) -> list[Item]:
         for k in range(per_topic):
             text = " ".join(known[(k + j) % 10] for j in range(5))
             at = NOW - 86_400 * ((k * 7) % 20)
-            items.append(Item(ItemId(f"{topic}{k}"), f"{known[k % 10]} {topic} {k}", text, published_at=at, domain="feed"))
+            items.append(
+                Item(ItemId(f"{topic}{k}"), f"{known[k % 10]} {topic} {k}", text, published_at=at, domain="feed")
+            )
     return items
 
 

@@ -90,14 +90,85 @@ def test_a_choice_lasts_and_a_removal_ends_it(shelf: Shelf, own: Path, folder: P
     assert Shelf(folder, bundled=bundled).chosen("writer") is None
 
 
-def test_a_file_elsewhere_can_be_used_but_not_removed(shelf: Shelf, tmp_path: Path) -> None:
+def test_a_file_elsewhere_is_used_and_listed_but_never_deleted(shelf: Shelf, own: Path, tmp_path: Path) -> None:
     elsewhere = tiny_llama(tmp_path / "elsewhere.gguf")
     assert shelf.use(str(elsewhere)).kind == "writer"
     assert shelf.chosen("writer") == elsewhere
     assert rows(shelf)["elsewhere"].used
-    with pytest.raises(ModelRejected, match="left alone"):
-        shelf.remove("elsewhere")
+    shelf.use("mine")
+    assert rows(shelf)["elsewhere"].origin == "your own"
+    assert not rows(shelf)["elsewhere"].used
+    shelf.use("elsewhere")
+    assert shelf.remove("elsewhere") == elsewhere
     assert elsewhere.exists()
+    assert "elsewhere" not in rows(shelf)
+    assert shelf.chosen("writer") is None
+
+
+def test_a_file_of_ones_own_can_be_listed_without_using_it(shelf: Shelf, own: Path, tmp_path: Path) -> None:
+    shelf.use("mine")
+    elsewhere = tiny_llama(tmp_path / "elsewhere.gguf")
+    for _ in range(2):
+        assert shelf.add(str(elsewhere)).path == elsewhere
+    assert [row.path for row in shelf.rows()].count(elsewhere) == 1
+    assert shelf.chosen("writer") == own
+    shelf.add(str(own))
+    shelf.remove("mine")
+    assert rows(shelf)["elsewhere"].path == elsewhere
+    elsewhere.unlink()
+    assert "elsewhere" not in rows(shelf)
+
+
+@pytest.mark.parametrize(
+    ("what", "says"), [("nothing.gguf", "no model file"), ("", "is a folder"), ("x", "fewer than")]
+)
+def test_what_is_no_model_is_not_listed(shelf: Shelf, tmp_path: Path, what: str, says: str) -> None:
+    (tmp_path / "x").write_text("no model")
+    before = shelf.rows()
+    with pytest.raises(ModelError, match=says):
+        shelf.add(str(tmp_path / what))
+    assert shelf.rows() == before
+
+
+def test_two_files_of_one_name_are_told_apart_by_path(shelf: Shelf, own: Path, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    twin = tiny_llama(tmp_path / "other" / "mine.gguf", seed=1)
+    shelf.add(str(twin))
+    assert shelf.path("mine") == own
+    assert shelf.path(str(twin)) == twin
+    shelf.remove(str(twin))
+    assert own.exists()
+    assert [row.path for row in shelf.rows() if row.name == "mine"] == [own]
+
+
+def test_a_model_is_found_by_the_id_of_its_vectors(shelf: Shelf, bundled: Path) -> None:
+    path = bundled / "all-MiniLM-L6-v2.Q8_0.gguf"
+    digest = sha256_of(path)[:12]
+    assert shelf.by_id(f"{path.stem}@{digest}") == path
+    assert shelf.by_id(f"{path.stem}@000000000000") is None
+    assert shelf.by_id("hashing") is None
+
+
+def test_what_an_interrupted_download_left_is_said(shelf: Shelf, folder: Path) -> None:
+    assert rows(shelf)["Qwen3-0.6B"].part == 0
+    folder.mkdir(parents=True)
+    (folder / "Qwen3-0.6B-Q8_0.gguf.part").write_bytes(bytes(1234))
+    assert rows(shelf)["Qwen3-0.6B"].part == 1234
+
+
+@pytest.mark.llama
+def test_speed_is_measured_on_demand_and_remembered(
+    shelf: Shelf, own: Path, st_free_encoder: Path, folder: Path, bundled: Path, tmp_path: Path
+) -> None:
+    shutil.copy(st_free_encoder, folder / "enc.gguf")
+    assert rows(shelf)["mine"].speed is None
+    assert (shelf.measure("mine").speed or 0) > 1
+    assert (shelf.measure("enc").speed or 0) > 1
+    again = rows(Shelf(folder, cache=tmp_path / "cache", bundled=bundled))
+    assert again["mine"].speed is not None
+    assert again["enc"].speed is not None
+    tiny_llama(own, seed=2)
+    assert rows(shelf)["mine"].speed is None, "another file of that name was not measured"
 
 
 def test_the_bundled_model_can_be_used_again_and_never_removed(shelf: Shelf, folder: Path, tmp_path: Path) -> None:
