@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from threading import Event as Cancel
 from typing import Any, TypeVar
@@ -17,6 +18,7 @@ from llmrec.engine.errors import ImportFailed
 from llmrec.engine.evaluate import ALL, Evaluation, History, Report, histories, sample
 from llmrec.engine.importers import Problems, read_events, read_items
 from llmrec.engine.paths import find_paths
+from llmrec.engine.policies import DEFAULT_POLICY, make_policy
 from llmrec.engine.records import Item
 from llmrec.engine.vector_cache import VectorCache
 from llmrec.models import Embedder
@@ -24,6 +26,8 @@ from llmrec.models import Embedder
 T = TypeVar("T")
 _PAIRS = 40
 """Pairs of users spliced by --drift."""
+_YARDSTICKS = ("mean", "last")
+"""Methods whose drift is measured beside the default: one that forgets nothing, one that forgets all but one click."""
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -56,13 +60,21 @@ def evaluate(
     report.users.extend(_with_bar(run.run(chosen), len(chosen), "users"))
     found = report.as_json(seed)
     if drift:
-        spliced = drifting.pairs(catalogue, everybody, _PAIRS)
-        results = list(_with_bar(drifting.DriftRun(catalogue, "blend", seed).run(spliced), len(spliced), "drift"))
-        found["drift"] = drifting.as_json(results)
+        found["drift"] = _drift(catalogue, everybody, seed)
     if json_:
         as_json(found)
     else:
         _show(found)
+
+
+def _drift(catalogue: Catalogue, everybody: list[History], seed: int) -> dict[str, Any]:
+    """The measures of a change of taste: the default policy's, and those of two that never and always forget."""
+    spliced = drifting.pairs(catalogue, everybody, _PAIRS)
+    found = {}
+    for name in (DEFAULT_POLICY, *_YARDSTICKS):
+        run = drifting.DriftRun(catalogue, partial(make_policy, name), seed).run(spliced)
+        found[name] = drifting.as_json(list(_with_bar(run, len(spliced), f"drift, {name}")), seed)
+    return {**found.pop(DEFAULT_POLICY), "others": found}
 
 
 def _names(policies: str | None) -> tuple[str, ...]:
@@ -152,10 +164,38 @@ def _show(found: dict[str, Any]) -> None:
         low, high = against["difference_ci95"]
         ratio = "-" if against["ratio"] is None else f"{against['ratio']:.2f}"
         click.echo(f"blend against {name}: {ratio} times, difference {low:+.4f} to {high:+.4f} (95 %, paired by user)")
-    if "drift" in found and found["drift"]["pairs"] and found["drift"]["retention"] is not None:
-        it = found["drift"]
-        blast = 100 * it["blast_radius"]["median"]
+    if "drift" in found:
+        _show_drift(found["drift"])
+
+
+def _show_drift(found: dict[str, Any]) -> None:
+    """A table of how a change of taste is followed."""
+    methods = {DEFAULT_POLICY: found, **found["others"]} if found["pairs"] else {}
+    rows = [
+        {
+            "method": name,
+            "C90 median": _number(it["c90"]["median"]),
+            "newcomer's": _number(it["newcomer"]["c90"]["median"]),
+            "caught up": _number(it["caught_up"]["median"]),
+            "area lost": f"{it['area_lost']:.2f}",
+            **{f"kept after {k}": _share(it["retention"][k]["ratio"]) for k in ("0", "1", "5")},
+            "blast radius": _share(it["blast_radius"]["median"]),
+        }
+        for name, it in methods.items()
+    ]
+    click.echo()
+    show(rows, plain=False, empty="Drift was not measured: it needs two users with 45 likes of distant topics.")
+    if rows:
         click.echo(
-            f"drift, {it['pairs']} pairs: recovered after {it['c90']['median']:.0f} clicks (median), "
-            f"retention {100 * it['retention']:.0f} %, one random click changes {blast:.0f} % of the first ten"
+            f"Drift, {found['pairs']} pairs of users. C90: clicks until 90 % of what a newcomer settles at. Caught up:"
+            " clicks until as good as a newcomer by then.\nKept: quality for the old taste so many clicks after the"
+            " return, of that without the detour. Blast radius: first ten replaced by one random click (medians)."
         )
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:g}"
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.0f} %"

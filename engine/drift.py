@@ -1,10 +1,16 @@
-"""How fast the ranking follows a change of taste, on two real people spliced into one.
+"""How fast the ranking follows a change of taste, and what it still knows on the way back.
 
-Each pair of users with distant topics becomes one history: A's likes, then B's, then A's again. Quality is nDCG@10
-of the items the present person will still like; to compare, a fresh policy learns the same person alone.
+Each pair of users with distant topics becomes one history: A's likes, then B's, then A's again. Quality is nDCG@10 of
+the items that the present person will still like, among all that neither clicks in the spliced history. Measured is
+the score alone: nothing is folded, spread or explored. Four figures are read off (definitions at `Drift`):
+
+- C90: clicks of B until quality reaches 90 % of what a policy reaches that never knew A;
+- area lost: quality missing to that plateau until then, summed over clicks;
+- retention: quality for A after the detour over B, against a twin that made the same clicks of A and no detour;
+- blast radius: the share of the first ten that one click on a random item replaces.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from threading import Event as Cancel
 from typing import Any
@@ -14,21 +20,27 @@ import numpy as np
 from llmrec.engine.catalogue import Catalogue
 from llmrec.engine.evaluate import History
 from llmrec.engine.metrics import places, quality
-from llmrec.engine.policies import Policy, make_policy
+from llmrec.engine.policies import Policy
 from llmrec.engine.records import Interaction, Kind
 from llmrec.engine.vectors import DoubleArray, RowArray, top_k, unit
 
-_PHASE = 15
+PHASE = 15
 """Likes of each person before the taste changes."""
-_RETURN = 5
-"""Clicks after the return until retention is measured."""
+RETURN = 5
+"""Clicks of A after the return."""
 _AHEAD = 25
 """Further likes of each person that are held back as the truth."""
 _WINDOW = 3
-"""Clicks over which quality is averaged."""
+"""Clicks from which on, in the mean, quality must stay recovered; one lucky list is no recovery."""
+_SETTLED = 5
+"""Last clicks of a phase whose mean is the plateau."""
 _RECOVERED = 0.9
 """Share of the plateau that counts as recovered."""
+_NOISE = 5
+"""Random clicks tried per pair, each undone."""
 _HOUR = 3_600.0
+_DRAWS = 2_000
+"""Bootstrap samples of an interval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +48,20 @@ class Drift:
     """What one pair of users showed."""
 
     reached: tuple[float, ...]
-    """Quality for B after each of B's clicks."""
-    possible: tuple[float, ...]
-    """The same, had the policy known B alone."""
-    before: float
-    """Quality for A before the change."""
-    after: float
-    """Quality for A five clicks after the return."""
-    blast: float
-    """Share of the first ten that one random click replaced, before the change."""
+    """Quality for B after each of B's clicks, by the policy that knew A before."""
+    alone: tuple[float, ...]
+    """The same by a fresh policy that learns B only."""
+    returned: tuple[float, ...]
+    """Quality for A after 0 to `RETURN` clicks of A back, by the policy that went A, B, A."""
+    stayed: tuple[float, ...]
+    """The same by its twin that made the same clicks of A without B between; the first is that just before leaving."""
+    blast: tuple[float, ...]
+    """Share of the first ten that each of some random clicks replaced, at the end of A's first phase."""
 
 
 def pairs(catalogue: Catalogue, everybody: Sequence[History], count: int) -> list[tuple[RowArray, RowArray]]:
     """Likes of pairs of users whose mean whitened vectors point apart, most distant first, each user once."""
-    need = _PHASE + _AHEAD + _RETURN
+    need = PHASE + RETURN + _AHEAD
     likes = [np.array(list(dict.fromkeys(row for s in h.steps for row in s.wanted))) for h in everybody]
     likes = [rows[:need] for rows in likes if len(rows) >= need]
     if len(likes) < 2:
@@ -71,9 +83,9 @@ def pairs(catalogue: Catalogue, everybody: Sequence[History], count: int) -> lis
 class DriftRun:
     """Splices pairs of users for one method."""
 
-    def __init__(self, catalogue: Catalogue, name: str = "blend", seed: int = 0) -> None:
-        """Prepare for a method."""
-        self._catalogue, self._name = catalogue, name
+    def __init__(self, catalogue: Catalogue, make: Callable[[Catalogue], Policy], seed: int = 0) -> None:
+        """Prepare for the policies that `make` gives."""
+        self._catalogue, self._make = catalogue, make
         self._rng = np.random.default_rng(seed)
         self._tie = self._rng.permutation(len(catalogue))
 
@@ -85,86 +97,137 @@ class DriftRun:
             yield self._pair(a, b)
 
     def _pair(self, a: RowArray, b: RowArray) -> Drift:
-        both = make_policy(self._name, self._catalogue)
-        clicks = 0
-        for row in a[:_PHASE]:
-            clicks = self._click(both, int(row), clicks)
-        before = self._quality(both, a[_PHASE + _RETURN :], clicks, a[:_PHASE])
-        blast = self._blast(both, clicks, a)
-        alone = make_policy(self._name, self._catalogue)
-        reached, possible = [], []
-        for index, row in enumerate(b[:_PHASE]):
-            self._click(alone, int(row), index)
-            clicks = self._click(both, int(row), clicks)
-            seen = np.concatenate([a[:_PHASE], b[: index + 1]])
-            possible.append(self._quality(alone, b[_PHASE:], index, seen))
-            reached.append(self._quality(both, b[_PHASE:], clicks, seen))
-        for row in a[_PHASE : _PHASE + _RETURN]:
-            clicks = self._click(both, int(row), clicks)
-        after = self._quality(both, a[_PHASE + _RETURN :], clicks, np.concatenate([a[: _PHASE + _RETURN], b[:_PHASE]]))
-        return Drift(tuple(reached), tuple(possible), before, after, blast)
+        back, known_a, known_b = a[PHASE : PHASE + RETURN], a[PHASE + RETURN :], b[PHASE:]
+        seen = np.concatenate([a[: PHASE + RETURN], b[:PHASE]])  # one pool for all that is compared
+        traveller = self._make(self._catalogue)
+        self._clicks(traveller, a[:PHASE], 0)
+        twin = traveller.copy()
+        blast = self._blast(traveller, a[:PHASE])
+        alone, reached, fresh = self._make(self._catalogue), [], []
+        for index, row in enumerate(b[:PHASE]):
+            self._clicks(traveller, [row], PHASE + index)
+            self._clicks(alone, [row], PHASE + index)
+            reached.append(self._quality(traveller, known_b, PHASE + index, seen))
+            fresh.append(self._quality(alone, known_b, PHASE + index, seen))
+        returned = self._after_each(traveller, back, 2 * PHASE, known_a, seen)
+        stayed = self._after_each(twin, back, PHASE, known_a, seen)
+        return Drift(tuple(reached), tuple(fresh), tuple(returned), tuple(stayed), blast)
 
-    def _click(self, policy: Policy, row: int, clicks: int) -> int:
-        policy.learn([Interaction(row, Kind.LIKE, clicks * _HOUR)])
-        return clicks + 1
+    def _after_each(
+        self, policy: Policy, clicked: RowArray, start: int, wanted: RowArray, seen: RowArray
+    ) -> list[float]:
+        """Quality before the first and after each of some clicks."""
+        found = [self._quality(policy, wanted, start - 1, seen)]
+        for index, row in enumerate(clicked):
+            self._clicks(policy, [row], start + index)
+            found.append(self._quality(policy, wanted, start + index, seen))
+        return found
 
-    def _quality(self, policy: Policy, wanted: RowArray, clicks: int, seen: RowArray) -> float:
+    def _clicks(self, policy: Policy, rows: Sequence[int] | RowArray, start: int) -> None:
+        """Like some rows, an hour apart."""
+        for index, row in enumerate(rows):
+            policy.learn([Interaction(int(row), Kind.LIKE, (start + index) * _HOUR)])
+
+    def _quality(self, policy: Policy, wanted: RowArray, click: int, seen: RowArray) -> float:
         allowed = np.ones(len(self._catalogue), bool)
         allowed[seen] = False
-        return quality(places(policy.scores(clicks * _HOUR), wanted, allowed, self._tie)).ndcg
+        return quality(places(policy.scores(click * _HOUR), wanted, allowed, self._tie)).ndcg
 
-    def _blast(self, policy: Policy, clicks: int, a: RowArray) -> float:
-        """Share of the first ten replaced by one click on a random item; undone afterwards."""
-        state, row = policy.snapshot(), int(self._rng.integers(len(self._catalogue)))
-        seen = [*a[:_PHASE], row]
-        before = _first_ten(policy, clicks, seen)
-        self._click(policy, row, clicks)
-        after = _first_ten(policy, clicks, seen)
-        policy.restore(state)
-        return len(before - after) / max(len(before), 1)
+    def _blast(self, policy: Policy, seen: RowArray) -> tuple[float, ...]:
+        """Share of the first ten that one click on a random item replaces; each is undone."""
+        others = np.setdiff1d(np.arange(len(self._catalogue)), seen)
+        found = []
+        for row in self._rng.choice(others, min(_NOISE, len(others)), replace=False):
+            state = policy.snapshot()
+            before = _first_ten(policy, PHASE - 1, [*seen, row])
+            self._clicks(policy, [row], PHASE)
+            found.append(len(before - _first_ten(policy, PHASE, [*seen, row])) / max(len(before), 1))
+            policy.restore(state)
+        return tuple(found)
 
 
-def _first_ten(policy: Policy, clicks: int, seen: Sequence[int]) -> set[int]:
-    scores = policy.scores(clicks * _HOUR).copy()
+def _first_ten(policy: Policy, click: int, seen: Sequence[int]) -> set[int]:
+    scores = policy.scores(click * _HOUR).copy()
     scores[seen] = -np.inf
     return {int(row) for row in top_k(scores, 10)}
 
 
-def clicks_to_recover(reached: Sequence[float], possible: Sequence[float]) -> int | None:
-    """Clicks until quality is 90 % of what it would be without the past; None if it never could be anything.
+def plateau(alone: Sequence[float]) -> float:
+    """Quality that a policy settles at which never knew another person."""
+    return float(np.mean(alone[-_SETTLED:]))
 
-    Both curves are averaged over three clicks. One more than there are clicks means never.
+
+def clicks_to_recover(curve: Sequence[float], level: float | Sequence[float]) -> int | None:
+    """The first click from which on the mean of three is 90 % of a level; None if the level is nothing.
+
+    One more than there are clicks means never. Of a plateau that is C90; of the newcomer's own curve, it is when the
+    past no longer holds back.
     """
-    ours, theirs = _smooth(reached), _smooth(possible)
-    if not theirs.any():
+    wanted = _ahead(np.broadcast_to(level, len(curve)))
+    if not wanted.any():
         return None
-    well = np.flatnonzero((ours >= _RECOVERED * theirs) & (theirs > 0))
-    return int(well[0]) + 1 if len(well) else len(ours) + 1
+    well = np.flatnonzero((_ahead(curve) >= _RECOVERED * wanted - 1e-12) & (wanted > 0))
+    return int(well[0]) + 1 if len(well) else len(curve) + 1
 
 
-def _smooth(curve: Sequence[float]) -> DoubleArray:
-    padded = np.pad(np.array(curve), (_WINDOW // 2, _WINDOW // 2), mode="edge")
-    return np.convolve(padded, np.ones(_WINDOW) / _WINDOW, "valid")
+def _ahead(curve: Sequence[float] | DoubleArray) -> DoubleArray:
+    """Mean of each point and the two after it, where there are two."""
+    return np.array([np.mean(curve[i : i + _WINDOW]) for i in range(len(curve))])
 
 
-def as_json(found: Sequence[Drift]) -> dict[str, Any]:
-    """Figures over the pairs; ratios are of means, because the quality for one pair is often 0."""
+def area_lost(curve: Sequence[float], level: float) -> float:
+    """Quality missing to a plateau, summed over the clicks before it is recovered."""
+    missing = np.maximum(level - np.array(curve), 0)
+    return float(missing[: (clicks_to_recover(curve, level) or 1) - 1].sum())
+
+
+def as_json(found: Sequence[Drift], seed: int = 0) -> dict[str, Any]:
+    """Figures over the pairs, with 95 % intervals by pair where they are ratios.
+
+    Ratios are of means, because the quality for one pair is often 0. "newcomer" has the same figures for a policy that
+    never knew A: a plateau takes clicks to reach for anybody. "caught_up" are the clicks until the one that knew A is
+    as good (90 %) as the newcomer is at the same click.
+    """
     if not found:
         return {"pairs": 0}
-    reached = np.array([drift.reached for drift in found])
-    possible = np.array([drift.possible for drift in found])
-    c90 = [c for drift in found if (c := clicks_to_recover(drift.reached, drift.possible)) is not None]
-    before, after = (float(np.mean([getattr(d, name) for d in found])) for name in ("before", "after"))
-    blast = np.array([drift.blast for drift in found])
-    mean_curve = clicks_to_recover(reached.mean(axis=0).tolist(), possible.mean(axis=0).tolist())
+    rng = np.random.default_rng(seed)
+    returned, stayed = (np.array([getattr(d, name) for d in found]) for name in ("returned", "stayed"))
+    blast = np.array([share for drift in found for share in drift.blast])
     return {
         "pairs": len(found),
-        "c90": {
-            "median": float(np.median(c90)) if c90 else None,
-            "p90": float(np.percentile(c90, 90)) if c90 else None,
-            "of_mean_curve": mean_curve,
-        },
-        "area_lost": float(np.maximum(possible - reached, 0).sum(axis=1).mean()),
-        "retention": after / before if before else None,
+        **_recovery(found, "reached"),
+        "newcomer": _recovery(found, "alone"),
+        "caught_up": _clicks([clicks_to_recover(drift.reached, drift.alone) for drift in found]),
+        "retention": {str(clicks): _ratio(returned[:, clicks], stayed[:, clicks], rng) for clicks in range(RETURN + 1)},
         "blast_radius": {"median": float(np.median(blast)), "mean": float(blast.mean())},
     }
+
+
+def _recovery(found: Sequence[Drift], name: str) -> dict[str, Any]:
+    """C90 and area lost of one of the two policies."""
+    curves = [(getattr(drift, name), plateau(drift.alone)) for drift in found]
+    mean = np.mean([curve for curve, _ in curves], axis=0).tolist()
+    of_mean = clicks_to_recover(mean, float(np.mean([level for _, level in curves])))
+    return {
+        "c90": {**_clicks([clicks_to_recover(*curve) for curve in curves]), "of_mean_curve": of_mean},
+        "area_lost": float(np.mean([area_lost(*curve) for curve in curves])),
+    }
+
+
+def _clicks(found: Sequence[int | None]) -> dict[str, float | None]:
+    """Median and 90th percentile over the pairs that had something to reach."""
+    known = [clicks for clicks in found if clicks is not None]
+    if not known:
+        return {"median": None, "p90": None}
+    return {"median": float(np.median(known)), "p90": float(np.percentile(known, 90))}
+
+
+def _ratio(ours: DoubleArray, theirs: DoubleArray, rng: np.random.Generator) -> dict[str, Any]:
+    """Ratio of two paired means and its 95 % bootstrap interval over the pairs; None where nothing was to be had."""
+    if not theirs.any():
+        return {"ratio": None, "ci95": None}
+    drawn = rng.integers(0, len(ours), (_DRAWS, len(ours)))
+    below = theirs[drawn].mean(axis=1)
+    ratios = ours[drawn].mean(axis=1)[below > 0] / below[below > 0]
+    low, high = np.percentile(ratios, [2.5, 97.5])
+    return {"ratio": float(ours.mean() / theirs.mean()), "ci95": [float(low), float(high)]}

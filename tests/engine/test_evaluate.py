@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from llmrec.engine import cli_evaluate, drift
+from llmrec.engine import cli_evaluate
 from llmrec.engine.catalogue import Catalogue
 from llmrec.engine.evaluate import Evaluation, Report, histories, sample
 from llmrec.engine.metrics import mean_interval, places, quality
@@ -110,12 +110,6 @@ def test_a_cancelled_run_ends() -> None:
     cancel.set()
     everybody = histories(events, rows())
     assert list(Evaluation(catalogue, everybody, ("mean",)).run(everybody, cancel)) == []
-
-
-def test_drift_is_followed() -> None:
-    assert drift.clicks_to_recover([0, 0, 1, 1, 1, 1], [1, 1, 1, 1, 1, 1]) == 4
-    assert drift.clicks_to_recover([0, 0, 0], [1, 1, 1]) == 4
-    assert drift.clicks_to_recover([0, 0], [0, 0]) is None
 
 
 class CountingEmbedder(HashingEmbedder):
