@@ -21,6 +21,7 @@ from llmrec.engine.errors import (
 from llmrec.engine.facade import Engine
 from llmrec.engine.half_life import HalfLife
 from llmrec.engine.paths import Paths, find_paths
+from llmrec.engine.phrasing import Phrased
 from llmrec.engine.records import (
     DEFAULT_USER,
     NEW,
@@ -65,6 +66,7 @@ __all__ = [
     "ModelNotFound",
     "ModelRejected",
     "Paths",
+    "Phrased",
     "Progress",
     "Reason",
     "Recommendation",

@@ -19,6 +19,7 @@ from llmrec.engine.cli_half_life import AT_IMPORT, half_life, judge, judge_items
 from llmrec.engine.cli_models import models
 from llmrec.engine.cli_output import ago, as_json, day, progress_bar, show
 from llmrec.engine.cli_report import report
+from llmrec.engine.cli_words import in_words, say_in_words
 from llmrec.engine.errors import LlmrecError
 from llmrec.engine.facade import Engine
 from llmrec.engine.importers import Problems
@@ -283,20 +284,24 @@ def _title(engine: Engine, item: str | None) -> str:
 
 @main.command()
 @click.argument("item")
+@click.option("--words", is_flag=True, help="Also a sentence on it by the writer, checked against the evidence.")
 @user_option
 @json_option
 @with_engine
-def why(engine: Engine, item: str, user: str, json_: bool) -> None:
+def why(engine: Engine, item: str, words: bool, user: str, json_: bool) -> None:
     """What an item's score is made of, and its rank without the click that matters most."""
     found = engine.why(user, ItemId(item))
     if json_:
-        as_json(asdict(found))
+        said = {"words": in_words(engine, user, found)} if words else {}
+        as_json({**asdict(found), **said})
         return
     click.echo(f"{_title(engine, item)}: rank {found.rank}, score {found.score:.3f}")
     _reasons(engine, [asdict(r) for r in found.reasons], limit=12)
     if found.without is not None:
         title = _title(engine, found.without.item)
         click.echo(f'without "{title}": rank {found.rank} -> {found.rank_without}')
+    if words:
+        say_in_words(engine, user, found)
 
 
 @main.command()

@@ -23,6 +23,7 @@ from llmrec.engine.lists import Lists
 from llmrec.engine.live import Live
 from llmrec.engine.log import HALF_LIFE, LogEntry, active, named, redoable
 from llmrec.engine.paths import Paths, find_paths
+from llmrec.engine.phrasing import Phrased, Phraser, facts
 from llmrec.engine.policies import DEFAULT_POLICY
 from llmrec.engine.readers import Readers
 from llmrec.engine.records import (
@@ -438,6 +439,24 @@ class Engine:
             self._known(item)
             person, now = self._live.past(user, self._clock(), as_of)
             return explain.why(self._live, self._lists, user, person, item, view, now)
+
+    def why_in_words(self, user: str, why: Why, cancel: Cancel | None = None) -> Iterator[Phrased]:
+        """A writer's sentence on the evidence that `why` has computed; nothing without a writer or without evidence.
+
+        Args:
+            user: whose interests the evidence is put together by.
+            why: the evidence.
+            cancel: looked at between words; the iterator then ends without an error.
+
+        Raises:
+            UnknownItem: the item is gone.
+        """
+        if self._writer is None:
+            return iter(())
+        past = [reason.item for reason in why.reasons if reason.item is not None]
+        titles = {item.id: item.title for item in self.items(list(dict.fromkeys(past)))}
+        found = facts(why, titles, self.interests(user))
+        return Phraser(self._store, self._writer).phrase(self.item(why.item), found, cancel)
 
     # -- interests -----------------------------------------------------------------------------------------------
 

@@ -12,13 +12,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from llmrec.engine.records import Item
+from llmrec.models import prompts
 
 HOUR, DAY, YEAR = 3_600.0, 86_400.0, 365 * 86_400.0
 NEWS, POST, EVERGREEN = 1.5 * DAY, 14 * DAY, 3 * YEAR
 CHOICES = {"2 days": 2 * DAY, "2 weeks": 14 * DAY, "6 months": 182 * DAY, "years": EVERGREEN}
 """What a user can say, and the seconds it stands for."""
-YES, NO = ("yes", "Yes"), ("no", "No")
-"""How a writer may begin its answer."""
+YES, NO = (prompts.YES, "Yes"), (prompts.NO, "No")
+"""How a writer may begin its answer: as the bundled one was trained, and as chat models do."""
+_MOST_BIAS = 3.0
+"""Log odds that are taken away at most: a question about nothing is an odd one."""
 _SHORTEST, _LONGEST = 10 * DAY, YEAR
 _PASSING = re.compile(r"\b(today|tonight|yesterday|tomorrow|this (week|morning|evening)|breaking|live now)\b", re.I)
 _BY_TAG = {"news": NEWS, "evergreen": EVERGREEN, "live": NEWS, "deal": 3 * DAY, "offer": 3 * DAY}
@@ -36,7 +39,7 @@ class HalfLife:
 
     @property
     def words(self) -> str:
-        """"36 hours", "2 weeks"; "" where it is unknown."""
+        """For the screen: "36 hours", "2 weeks"; "" where it is unknown."""
         return in_words(self.seconds)
 
 
@@ -67,7 +70,8 @@ def probability(odds: float, of_nothing: float = 0.0) -> float:
     Small models say yes, or no, whatever they are asked; subtracting what they say about nothing takes that away
     (contextual calibration, Zhao et al. 2021, https://arxiv.org/abs/2102.09690).
     """
-    return 1 / (1 + math.exp(min(700.0, of_nothing - odds)))
+    bias = max(-_MOST_BIAS, min(_MOST_BIAS, of_nothing))
+    return 1 / (1 + math.exp(min(700.0, bias - odds)))
 
 
 def in_words(seconds: float) -> str:

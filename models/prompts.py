@@ -52,6 +52,12 @@ def topic(title: str, text: str) -> Prompt:
     return Prompt("Name the topic in one to three words.\n\n", _described(title, text), "\n\nTopic:")
 
 
+def reasons(title: str, facts: Sequence[str]) -> Prompt:
+    """Ask for one sentence that says why an item stands where it stands; the facts name items, so they are data too."""
+    system = "You say in one short sentence why an item stands in a list. Use only the facts; say you.\n\n"
+    return Prompt(system, "\n".join([f"Title: {title}", *facts]), "\n\nWhy it stands there, in one sentence:")
+
+
 def plain(prompt: Prompt) -> tuple[str, str]:
     """What stands before and after the item's text for a model without a chat template."""
     before = f"{prompt.system}\n" if prompt.system else ""

@@ -13,6 +13,7 @@ from llmrec.tui.messages import (
     InterestsRead,
     LogRead,
     PastRead,
+    PhraseCame,
     Ranked,
     RowsRead,
     Started,
@@ -73,6 +74,10 @@ class Asks:
         """Why an item stands where it stands."""
         why = self._engine.why(self._user, id, view=view)
         yield Explained(why, titles_of(self._engine.items(_named_in(why))), self._engine.half_life(id))
+
+    def phrase(self, why: Why, cancel: Cancel) -> Iterable[Message]:
+        """The evidence in the writer's words, as they come."""
+        return map(PhraseCame, self._engine.why_in_words(self._user, why, cancel))
 
     def words(self, id: ItemId, cancel: Cancel) -> Iterable[Message]:
         """Texts for an item, as they come."""

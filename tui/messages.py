@@ -13,6 +13,7 @@ from llmrec.engine import (
     Item,
     ItemId,
     Kind,
+    Phrased,
     Progress,
     Recommendation,
     Status,
@@ -70,6 +71,13 @@ class Explained(Message):
     """Titles of the past items that the reasons name."""
     half_life: HalfLife
     """How long the item stays worth reading."""
+
+
+@dataclass
+class PhraseCame(Message):
+    """The evidence in a model's words, or more of it."""
+
+    phrased: Phrased
 
 
 @dataclass

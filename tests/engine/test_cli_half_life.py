@@ -21,7 +21,7 @@ class Yes:
 
     def score(self, prompt: Prompt, texts: Sequence[str], **_: object) -> list[float]:
         odds = 9.0 if "sail" in prompt.item else -9.0 if "fair" in prompt.item else 0.0
-        return [odds if text.lower() == "yes" else 0.0 for text in texts]
+        return [odds if text.strip().lower() == "yes" else 0.0 for text in texts]
 
     def close(self) -> None: ...
 

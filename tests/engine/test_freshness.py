@@ -34,7 +34,7 @@ class Judge:
             self.cancel_at.set()
             raise ModelFailed("The model was told to stop.")
         odds = next((odds for word, odds in self.odds.items() if word in prompt.item), 1.0)
-        return [math.log(1 / (1 + math.exp(-odds)) / 2) if t.lower() == "yes" else -99.0 for t in texts[:2]] + [
+        return [math.log(1 / (1 + math.exp(-odds)) / 2) if t.strip().lower() == "yes" else -99.0 for t in texts[:2]] + [
             math.log(1 / (1 + math.exp(odds)) / 2) for _ in texts[2:]
         ]
 
@@ -71,7 +71,7 @@ def test_a_models_answer_lies_between_ten_days_and_a_year() -> None:
     assert from_probability(1.0) == YEAR
 
 
-@given(st.floats(-50, 50), st.floats(-50, 50))
+@given(st.floats(-50, 50), st.floats(-3, 3))
 def test_what_a_writer_says_about_nothing_is_taken_away(odds: float, bias: float) -> None:
     assert probability(odds + bias, bias) == pytest.approx(probability(odds), abs=1e-9)
     assert probability(odds) + probability(-odds) == pytest.approx(1)

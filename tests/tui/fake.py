@@ -24,6 +24,7 @@ from llmrec.engine import (
     ItemId,
     Kind,
     LlmrecError,
+    Phrased,
     Progress,
     Reason,
     Recommendation,
@@ -101,6 +102,8 @@ class FakeEngine:
         self.pending = 0
         self.writer = ""
         """Name of the writer, which works ahead."""
+        self.phrased: Phrased | None = None
+        """The last word of `why_in_words`, where it is another."""
         self.ahead: list[str] = []
         """What was written and judged ahead."""
         self.slow_ahead = False
@@ -296,6 +299,18 @@ class FakeEngine:
             found = self._order(shown, but=events[0].id) if events else []
             rank_without = [id for id, _ in found].index(item) + 1 if events and item in dict(found) else None
             return Why(item, rank, sum(r.amount for r in reasons), tuple(reasons), without, rank_without)
+
+    def why_in_words(self, user: str, why: Why, cancel: Cancel | None = None) -> Iterator[Phrased]:
+        if not self.writer:
+            return
+        name = self.writer.split("@")[0]
+        yield Phrased(why.item, "", name, done=False)
+        if self.slow_write:
+            assert cancel is not None
+            cancel.wait()
+            return
+        yield Phrased(why.item, "You liked", name, done=False)
+        yield self.phrased or Phrased(why.item, f"You liked what ranks {why.rank}.", name)
 
     def write(self, user: str, item: ItemId, cancel: Cancel | None = None) -> Iterator[Written]:
         self.writing += 1
