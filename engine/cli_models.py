@@ -10,7 +10,8 @@ from llmrec.engine.cli_output import as_json, show
 from llmrec.engine.paths import find_paths
 from llmrec.models import catalogue
 from llmrec.models.convert import FileType, convert
-from llmrec.models.shelf import HUB, QUANTISED, Row, Shelf
+from llmrec.models.shelf import HUB, QUANTISED, Shelf
+from llmrec.models.shelf_row import Row
 
 json_option = click.option("--json", "json_", is_flag=True, help="Machine-readable output.")
 plain_option = click.option("--plain", is_flag=True, help="One fact a line, for screen readers.")
@@ -48,12 +49,12 @@ def _shown(row: Row) -> dict[str, str]:
         "in use": "yes" if row.used else "",
         "name": row.name,
         "kind": row.kind,
-        "parameters": row.entry.parameters if row.entry else "",
+        "parameters": row.parameters,
         "size": _megabytes(row.size),
         "where": f"{row.part / row.size:.0%} here" if row.part else row.origin,
         "tokens/s here": f"{row.speed:,.0f}" if row.speed else "",
-        "licence": row.entry.licence if row.entry else "",
-        "for": row.entry.use if row.entry else "",
+        "licence": row.licence,
+        "for": row.use,
     }
 
 

@@ -123,8 +123,9 @@ class Engine:
             wanted, note = _installed_encoder(paths, host)
             writer = writer or _installed_writer(paths, host)
             embedder = serving(store, wanted, partial(on_shelf, Shelf(paths.models, cache=paths.cache), host))
+            note = note if embedder is wanted else note.partition(": ")[2]  # it ranks by more than words
         engine = cls(store, embedder, writer, clock=clock, note=note, policy=policy, host=host, cache=paths.cache)
-        if wanted is not None and wanted is not embedder:
+        if wanted is not None and wanted is not embedder and not note:  # words alone replace no encoder's vectors
             engine.change_encoder(beside(wanted, paths.log))
         return engine
 
@@ -645,7 +646,9 @@ class Engine:
         with self._lock:
             self._writer = writer
             self._take_writer()
-        if encoder.model_id != self._encoders.next:
+        if self._note:
+            self._encoders.stay()
+        elif encoder.model_id != self._encoders.next:
             self._encoders.change(beside(encoder, paths.log))
 
     def _take_writer(self) -> None:

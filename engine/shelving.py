@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from llmrec.engine.errors import ModelRejected
 from llmrec.models import catalogue
-from llmrec.models.shelf import HUB, Row, Shelf
+from llmrec.models.shelf import HUB, Shelf
+from llmrec.models.shelf_row import Row
 
 if TYPE_CHECKING:
     from llmrec.models.download import Progress as Download

@@ -46,8 +46,8 @@ class GoneEncoder:
         """
         name = self.model_id.partition("@")[0]
         raise ModelNotFound(
-            f"The encoder {name} is gone and only its vectors are left; this works again once every item has a "
-            "vector of the new one, which `llmrec index` makes."
+            f"The encoder {name} is gone and only its vectors are left: put its file back, or `llmrec models use` "
+            "another one and let `llmrec index` make its vectors."
         )
 
     def close(self) -> None:
@@ -157,7 +157,6 @@ class Encoders:
     def change(self, successor: Successor) -> None:
         """Rank by another encoder once `index` has made its vectors of all items; until then nothing changes."""
         self.stay()
-        self._notice_loss()
         if successor.embedder.model_id == self.vectors.embedder.model_id:
             successor.close()
             return
@@ -170,20 +169,19 @@ class Encoders:
             successor.close()
 
     def stay(self) -> None:
-        """Change nothing after all; what was made for the change is kept."""
+        """Change nothing after all; what was made for the change is kept.
+
+        An encoder that has lost its file goes on ranking by the vectors it has made.
+        """
         with self._lock:
             switch, self._switch = self._switch, None
-        if switch is not None:
-            switch.successor.close()
-
-    def _notice_loss(self) -> None:
-        """Without its file the encoder that ranks can make no more vectors, and must not be asked to."""
-        embedder = self.vectors.embedder
-        if isinstance(embedder, LlamaEmbedder) and not embedder.path.is_file():
-            gone = GoneEncoder(embedder.model_id, self._store.covered(embedder.model_id)[1])
-            with self._lock:
+            embedder = self.vectors.embedder
+            if isinstance(embedder, LlamaEmbedder) and not embedder.path.is_file():
+                gone = GoneEncoder(embedder.model_id, self._store.covered(embedder.model_id)[1])
                 self._live.vectors = Vectors(self._store, gone)
                 self._moved()
+        if switch is not None:
+            switch.successor.close()
 
     def index(self, items: Callable[[], Items], cancel: Cancel | None) -> Iterator[Progress]:
         """Make the missing vectors of the encoder that ranks, then those of the one to follow, and change over.

@@ -1,23 +1,22 @@
 """The models a user has: the bundled ones, the ones in the user's folder, and which of them are in use."""
 
-import json
 import os
-import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from llmrec.models import catalogue
 from llmrec.models.catalogue import Entry, Kind
 from llmrec.models.check import Role, admit
+from llmrec.models.choices import Choices
 from llmrec.models.errors import ModelError, ModelNotFound, ModelRejected
 from llmrec.models.gguf_header import read_header
 from llmrec.models.hashes import HashCache
 from llmrec.models.host import Host, Limits
 from llmrec.models.llamacpp import LlamaEmbedder, LlamaWriter
 from llmrec.models.setup import FILE_NAME, WEIGHTS
+from llmrec.models.shelf_row import Row, about, namesake
 from llmrec.models.speed import Speeds, encoder_speed, writer_speed
 
 if TYPE_CHECKING:
@@ -33,36 +32,9 @@ _BUNDLED: dict[Kind, tuple[str, ...]] = {
     "writer": ("llmrec-write.Q8_0.gguf",),
 }
 """File names, best first."""
-_CHOICES = "models.toml"
 _HASHES = "hashes.json"
 _SPEEDS = "speeds.json"
-_OWN = "own"
-"""Key of `models.toml`: files of the user's that lie elsewhere."""
 _UNQUANTISED = (0, 1, 32)
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One model, here or to be had."""
-
-    name: str
-    """In the catalogue, or the file name without `.gguf`."""
-    kind: Kind
-    """Encoder or writer."""
-    path: Path | None
-    """Where it is; None when it must be pulled first."""
-    size: int
-    """Bytes."""
-    used: bool
-    """Whether it is the one in use."""
-    origin: str
-    """"bundled", "pulled", "your own" or "to pull"."""
-    entry: Entry | None = None
-    """What the catalogue says of it."""
-    part: int = 0
-    """Bytes of it that an interrupted download left here."""
-    speed: float | None = None
-    """Tokens a second on this machine; None where it was not measured."""
 
 
 class Shelf:
@@ -79,6 +51,7 @@ class Shelf:
         self._folder = folder
         self._bundled = bundled
         self.hashes = HashCache(cache / _HASHES if cache else None)
+        self._choices = Choices(folder)
         self._speeds = Speeds(cache / _SPEEDS if cache else None)
 
     def rows(self) -> list[Row]:
@@ -87,8 +60,11 @@ class Shelf:
         used = {path.resolve() for kind in _BUNDLED if (path := self._in_use(kind))}
         rows = [row for path in self._files() if (row := self._row(path, entries.get(path.name), used))]
         here = {row.name for row in rows}
-        missing = [entry for entry in entries.values() if entry.name not in here]
-        return rows + [Row(e.name, e.kind, None, e.size, False, "to pull", e, self._begun(e)) for e in missing]
+        return rows + [self._missing(entry) for entry in entries.values() if entry.name not in here]
+
+    def _missing(self, e: Entry) -> Row:
+        said = {"parameters": e.parameters, "licence": e.licence, "use": e.use}
+        return Row(e.name, e.kind, None, e.size, False, "to pull", e, **said, part=self._begun(e))
 
     def path(self, name: str) -> Path:
         """The file of a model that is here, by its name, its file name or its path.
@@ -115,7 +91,7 @@ class Shelf:
             ModelNotFound: the chosen file is gone.
             ModelRejected: the file of choices is damaged.
         """
-        choice = self._choices().get(kind)
+        choice = self._choices.chosen().get(kind)
         if choice is None:
             return self._best(kind)
         path = self._resolve(choice)
@@ -139,9 +115,9 @@ class Shelf:
         kind: Kind = "encoder" if read_header(path).is_encoder else "writer"
         admit(path, _role(kind), sha256=self._pin(path), digest=self.hashes.digest)
         if path == self._best(kind):
-            self._choose(kind, None)
+            self._choices.choose(kind, None)
         else:
-            self._choose(kind, path.name if path.parent == self._folder else str(path))
+            self._choices.choose(kind, path.name if path.parent == self._folder else str(path))
         return self._found(path)
 
     def add(self, name: str) -> Row:
@@ -160,7 +136,7 @@ class Shelf:
         kind: Kind = "encoder" if read_header(path).is_encoder else "writer"
         admit(path, _role(kind), free_memory=lambda: None)
         if path not in self._files():
-            self._write(self._choices(), [*self._own(), path])
+            self._choices.write(self._choices.chosen(), [*self._choices.own(), path])
         return self._found(path)
 
     def _found(self, path: Path) -> Row:
@@ -241,9 +217,9 @@ class Shelf:
                 path.unlink()
             except OSError as exc:
                 raise ModelRejected(f"{path} could not be deleted: {exc.strerror or exc}.") from exc
-        choices = {kind: choice for kind, choice in self._choices().items() if self._resolve(choice) != path}
-        if choices != self._choices() or path in self._own():
-            self._write(choices, [own for own in self._own() if own != path])
+        choices = {kind: choice for kind, choice in self._choices.chosen().items() if self._resolve(choice) != path}
+        if choices != self._choices.chosen() or path in self._choices.own():
+            self._choices.write(choices, [own for own in self._choices.own() if own != path])
         return path
 
     def owns(self, path: Path) -> bool:
@@ -280,23 +256,28 @@ class Shelf:
     def _files(self) -> list[Path]:
         """GGUF files, the bundled ones first."""
         folders = [folder for folder in (self._bundled, self._folder) if folder and folder.is_dir()]
-        chosen = [path for choice in self._choices().values() if (path := self._resolve(choice)).is_absolute()]
+        chosen = [path for choice in self._choices.chosen().values() if (path := self._resolve(choice)).is_absolute()]
         found = [path for folder in folders for path in sorted(folder.glob("*.gguf"))]
-        elsewhere = dict.fromkeys([*self._own(), *chosen])
+        elsewhere = dict.fromkeys([*self._choices.own(), *chosen])
         return found + [path for path in elsewhere if path not in found and path.is_file()]
 
     def _row(self, path: Path, entry: Entry | None, used: set[Path]) -> Row | None:
         """A row for a file; None for one that is not a model."""
         try:
-            kind: Kind = "encoder" if read_header(path).is_encoder else "writer"
+            header = read_header(path)
         except ModelError:
             if entry is None:
                 return None
-            kind = entry.kind
+            kind, said = entry.kind, {}
+        else:
+            kind, said = "encoder" if header.is_encoder else "writer", about(header)
+        known = entry or namesake(path)
+        if known is not None:
+            said = {"parameters": known.parameters, "licence": known.licence, "use": known.use}
         origin = "bundled" if path.parent == self._bundled else "pulled" if entry else "your own"
-        name = entry.name if entry else path.stem
-        speed = self._speeds.of(path)
-        return Row(name, kind, path, path.stat().st_size, path.resolve() in used, origin, entry, speed=speed)
+        name, used_now = entry.name if entry else path.stem, path.resolve() in used
+        size, speed = path.stat().st_size, self._speeds.of(path)
+        return Row(name, kind, path, size, used_now, origin, entry, **said, speed=speed)
 
     def _begun(self, entry: Entry) -> int:
         """Bytes that an interrupted download left, where `download.fetch` keeps them."""
@@ -335,41 +316,6 @@ class Shelf:
             raise ModelRejected("There is no folder for your own models.")
         self._folder.mkdir(parents=True, exist_ok=True)
         return self._folder
-
-    def _choices(self) -> dict[Kind, str]:
-        """What the user chose, by kind."""
-        table = self._table()
-        return {kind: table[kind] for kind in _BUNDLED if isinstance(table.get(kind), str)}
-
-    def _own(self) -> list[Path]:
-        """The user's files that lie elsewhere, as they were added."""
-        own = self._table().get(_OWN)
-        return [Path(path) for path in own if isinstance(path, str)] if isinstance(own, list) else []
-
-    def _table(self) -> dict[str, Any]:
-        file = self._folder / _CHOICES if self._folder else None
-        if file is None or not file.is_file():
-            return {}
-        try:
-            return tomllib.loads(file.read_text("utf-8"))
-        except (OSError, ValueError) as exc:
-            raise ModelRejected(f"{file} is damaged ({exc}); delete it to use the bundled models.") from exc
-
-    def _choose(self, kind: Kind, choice: str | None) -> None:
-        """Record a choice, or forget it."""
-        choices = {**self._choices()}
-        choices.pop(kind, None)
-        if choice is not None:
-            choices[kind] = choice
-        self._write(choices, self._own())
-
-    def _write(self, choices: dict[Kind, str], own: list[Path]) -> None:
-        file = self._own_folder() / _CHOICES
-        part = file.with_name(file.name + ".part")
-        lines = [f"{key} = {json.dumps(value)}\n" for key, value in choices.items()]
-        lines += [f"{_OWN} = {json.dumps([str(path) for path in own])}\n"] if own else []
-        part.write_text("".join(lines), "utf-8")
-        os.replace(part, file)
 
 
 def _role(kind: Kind) -> Role:

@@ -171,3 +171,24 @@ def test_a_removed_encoder_ranks_until_the_bundled_one_has_seen_all(
     assert llmrec("recommend").exit_code == 0
     assert "40 vectors made by all-MiniLM-L6-v2.Q8_0@" in llmrec("index").stdout
     assert llmrec("search", "w3").exit_code == 0
+
+
+@pytest.mark.llama
+def test_an_encoder_whose_file_is_gone_keeps_ranking_and_words_alone_do_not_replace_it(
+    run: Run, encoders: tuple[Path, Path], tmp_path: Path
+) -> None:
+    def llmrec(*words: str) -> Result:
+        return CliRunner().invoke(main, list(words))
+
+    run("use", "second")
+    llmrec("import", str(items_file(tmp_path / "items.jsonl")))
+    llmrec("log", "like", "i3", "--at", "2025-12-01")
+    before = llmrec("recommend", "--json", "--as-of", "2026-01-01").stdout
+    encoders[1].rename(tmp_path / "unplugged")
+    assert llmrec("recommend", "--json", "--as-of", "2026-01-01").stdout == before
+    assert "vectors made" not in llmrec("index").stdout
+    noted = llmrec("recommend").stderr
+    assert "note: The encoder in use, second.gguf, is gone" in noted
+    assert "will rank the list" not in noted
+    (tmp_path / "unplugged").rename(encoders[1])
+    assert llmrec("search", "w3").exit_code == 0

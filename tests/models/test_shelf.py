@@ -15,7 +15,8 @@ from llmrec.models.gguf_header import read_header
 from llmrec.models.hashes import sha256_of
 from llmrec.models.host import Host
 from llmrec.models.llamacpp import LlamaEmbedder, LlamaWriter
-from llmrec.models.shelf import Row, Shelf, default_embedder, default_writer
+from llmrec.models.shelf import Shelf, default_embedder, default_writer
+from llmrec.models.shelf_row import Row
 from tests.models.tiny import tiny_bert_folder, tiny_llama
 
 
@@ -147,6 +148,19 @@ def test_a_model_is_found_by_the_id_of_its_vectors(shelf: Shelf, bundled: Path) 
     assert shelf.by_id(f"{path.stem}@{digest}") == path
     assert shelf.by_id(f"{path.stem}@000000000000") is None
     assert shelf.by_id("hashing") is None
+
+
+def test_rows_say_size_licence_and_use_from_the_catalogue_or_the_file(
+    shelf: Shelf, own: Path, folder: Path, tmp_path: Path
+) -> None:
+    convert(tiny_bert_folder(tmp_path / "b3"), folder / "b3.gguf", about={"general.license": "CC0\x1b"})
+    found = rows(shelf)
+    assert found["all-MiniLM-L6-v2.Q8_0"].licence == "Apache-2.0", "another conversion of what the catalogue has"
+    assert found["all-MiniLM-L6-v2.Q8_0"].entry is None, "so the catalogue's hash is not its own"
+    assert (found["b3"].licence, found["mine"].licence) == ("CC0", "")
+    assert found["Qwen3-0.6B"].parameters == "0.6 B"
+    assert found["mine"].parameters == "0 M"
+    assert "laptop" in found["Qwen3-0.6B"].use
 
 
 def test_what_an_interrupted_download_left_is_said(shelf: Shelf, folder: Path) -> None:

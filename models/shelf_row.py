@@ -1,0 +1,54 @@
+"""One line of the shelf: what is known of a model, from the catalogue or from the file itself."""
+
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+
+from llmrec.models import catalogue
+from llmrec.models.catalogue import Entry, Kind
+from llmrec.models.clean import clean
+from llmrec.models.gguf_header import Header
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One model, here or to be had."""
+
+    name: str
+    """In the catalogue, or the file name without `.gguf`."""
+    kind: Kind
+    """Encoder or writer."""
+    path: Path | None
+    """Where it is; None when it must be pulled first."""
+    size: int
+    """Bytes."""
+    used: bool
+    """Whether it is the one in use."""
+    origin: str
+    """"bundled", "pulled", "your own" or "to pull"."""
+    entry: Entry | None = None
+    """What the catalogue says of it."""
+    parameters: str = ""
+    """How many, in words."""
+    licence: str = ""
+    """What the catalogue says, else the file; "" where nobody does."""
+    use: str = ""
+    """What it is good for, from the same sources."""
+    part: int = 0
+    """Bytes of it that an interrupted download left here."""
+    speed: float | None = None
+    """Tokens a second on this machine; None where it was not measured."""
+
+
+def about(header: Header) -> dict[str, str]:
+    """What a file says of itself; untrusted words."""
+    said = {"licence": "general.license", "use": "general.description"}
+    found = {field: clean(str(header.metadata.get(key, "")), limit=80) for field, key in said.items()}
+    count = sum(prod(tensor.shape) for tensor in header.tensors)
+    return {**found, "parameters": f"{count / 1e9:.1f} B" if count >= 1e9 else f"{count / 1e6:.0f} M"}
+
+
+def namesake(path: Path) -> Entry | None:
+    """The catalogue's model of which a file is another conversion: `all-MiniLM-L6-v2.Q8_0` of `all-MiniLM-L6-v2`."""
+    name = path.stem.rpartition(".")[0]
+    return next((entry for entry in catalogue.load() if entry.name == name), None)
