@@ -16,7 +16,7 @@ from llmrec.models.hashes import HashCache
 from llmrec.models.host import Host, Limits
 from llmrec.models.llamacpp import LlamaEmbedder, LlamaWriter
 from llmrec.models.setup import FILE_NAME, WEIGHTS
-from llmrec.models.shelf_row import Row, about, namesake
+from llmrec.models.shelf_row import About, Row, namesake
 from llmrec.models.speed import Speeds, encoder_speed, writer_speed
 
 if TYPE_CHECKING:
@@ -63,8 +63,7 @@ class Shelf:
         return rows + [self._missing(entry) for entry in entries.values() if entry.name not in here]
 
     def _missing(self, e: Entry) -> Row:
-        said = {"parameters": e.parameters, "licence": e.licence, "use": e.use}
-        return Row(e.name, e.kind, None, e.size, False, "to pull", e, **said, part=self._begun(e))
+        return Row(e.name, e.kind, None, e.size, False, "to pull", e, *About.of_entry(e), part=self._begun(e))
 
     def path(self, name: str) -> Path:
         """The file of a model that is here, by its name, its file name or its path.
@@ -268,16 +267,15 @@ class Shelf:
         except ModelError:
             if entry is None:
                 return None
-            kind, said = entry.kind, {}
+            kind, about = entry.kind, About.of_entry(entry)
         else:
-            kind, said = "encoder" if header.is_encoder else "writer", about(header)
-        known = entry or namesake(path)
-        if known is not None:
-            said = {"parameters": known.parameters, "licence": known.licence, "use": known.use}
+            known = entry or namesake(path)
+            about = About.of_entry(known) if known is not None else About.of_file(header)
+            kind = "encoder" if header.is_encoder else "writer"
         origin = "bundled" if path.parent == self._bundled else "pulled" if entry else "your own"
-        name, used_now = entry.name if entry else path.stem, path.resolve() in used
+        name, is_used = entry.name if entry else path.stem, path.resolve() in used
         size, speed = path.stat().st_size, self._speeds.of(path)
-        return Row(name, kind, path, size, used_now, origin, entry, **said, speed=speed)
+        return Row(name, kind, path, size, is_used, origin, entry, *about, speed=speed)
 
     def _begun(self, entry: Entry) -> int:
         """Bytes that an interrupted download left, where `download.fetch` keeps them."""

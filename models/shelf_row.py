@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
+from typing import NamedTuple
 
 from llmrec.models import catalogue
 from llmrec.models.catalogue import Entry, Kind
@@ -40,12 +41,25 @@ class Row:
     """Tokens a second on this machine; None where it was not measured."""
 
 
-def about(header: Header) -> dict[str, str]:
-    """What a file says of itself; untrusted words."""
-    said = {"licence": "general.license", "use": "general.description"}
-    found = {field: clean(str(header.metadata.get(key, "")), limit=80) for field, key in said.items()}
-    count = sum(prod(tensor.shape) for tensor in header.tensors)
-    return {**found, "parameters": f"{count / 1e9:.1f} B" if count >= 1e9 else f"{count / 1e6:.0f} M"}
+class About(NamedTuple):
+    """What is said of a model."""
+
+    parameters: str
+    licence: str
+    use: str
+
+    @classmethod
+    def of_entry(cls, entry: Entry) -> "About":
+        """By the catalogue."""
+        return cls(entry.parameters, entry.licence, entry.use)
+
+    @classmethod
+    def of_file(cls, header: Header) -> "About":
+        """By the file itself; untrusted words."""
+        licence, use = (str(header.metadata.get(f"general.{key}", "")) for key in ("license", "description"))
+        count = sum(prod(tensor.shape) for tensor in header.tensors)
+        parameters = f"{count / 1e9:.1f} B" if count >= 1e9 else f"{count / 1e6:.0f} M"
+        return cls(parameters, clean(licence, limit=80), clean(use, limit=80))
 
 
 def namesake(path: Path) -> Entry | None:
