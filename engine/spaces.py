@@ -18,8 +18,6 @@ _SAMPLE = 20_000
 _BLOCK = 8_192
 _PLAIN_AXES = 64
 """Leading axes of the plain likeness; the others hold little of what varies."""
-_CACHED = 512
-"""Rows that fit into the cache of one core together with their results."""
 _FEW = 4
 """Points up to which vector products beat one matrix product (measured with OpenBLAS)."""
 
@@ -119,26 +117,23 @@ class JointRows:
         return both
 
     def likeness(self, probes: FloatArray, out: FloatArray | None = None) -> FloatArray:
-        """White and plain cosine of all items to m points, in one pass over the rows. (2, m, k) -> (2, m, n)."""
+        """White and plain cosine of all items to m points. (2, m, k) -> (2, m, n)."""
         m, n = probes.shape[1], len(self.rows)
         result = np.empty((2, m, n), np.float32) if out is None else out
-        if m > _FEW:
-            np.matmul(probes[0], self.rows.T, out=result[0])  # (m, k) @ (k, n) -> (m, n)
-            np.matmul(probes[1, :, :_PLAIN_AXES], self.rows[:, :_PLAIN_AXES].T, out=result[1])
-        else:
-            self._few(probes, result)
+        for space, rows in enumerate((self.rows, self._leading)):
+            points = probes[space, :, : rows.shape[1]]
+            if m > _FEW:
+                np.matmul(points, rows.T, out=result[space])  # (m, k) @ (k, n) -> (m, n)
+            else:
+                for point, row in zip(points, result[space], strict=True):
+                    np.dot(rows, point, out=row)  # (n, k) @ (k,) -> (n,)
         result *= self.inverse_lengths[:, None, :]
         return result
 
-    def _few(self, probes: FloatArray, result: FloatArray) -> None:
-        """A few products with vectors, block by block: a block is read once and then lies in the cache."""
-        white, plain = probes[0], probes[1, :, :_PLAIN_AXES]
-        for start in range(0, len(self.rows), _CACHED):
-            block = self.rows[start : start + _CACHED]
-            leading = block[:, :_PLAIN_AXES]
-            for j in range(len(white)):
-                np.dot(block, white[j], out=result[0, j, start : start + _CACHED])
-                np.dot(leading, plain[j], out=result[1, j, start : start + _CACHED])
+    @cached_property
+    def _leading(self) -> FloatArray:
+        """The rows on the axes of the plain likeness, (n, p); apart, so that reading them does not read all axes."""
+        return np.ascontiguousarray(self.rows[:, :_PLAIN_AXES])
 
 
 def leading_topics(words: WordIndex, count: int, rounds: int = 3) -> FloatArray:

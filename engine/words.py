@@ -7,11 +7,13 @@ plain arrays, so that one event costs only the postings of its own words.
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from llmrec.engine.vectors import DoubleArray
 from llmrec.models import FloatArray
 
 IndexArray = npt.NDArray[np.int64]
@@ -119,9 +121,13 @@ class WordIndex:
     def mean_similarity(self, row: int) -> float:
         """Mean cosine of item `row` to all n items."""
         terms, data = self.row(row)
-        starts, _, entries = self._by_term
-        sums = [float(entries[starts[t] : starts[t + 1]].sum(dtype=np.float64)) for t in terms]
-        return float(data @ np.array(sums)) / self.n if len(terms) else 0.0
+        return float(data @ self._totals[terms]) / self.n if len(terms) else 0.0
+
+    @cached_property
+    def _totals(self) -> DoubleArray:
+        """Sum of each word's weights over all items, (v,)."""
+        _, terms, data = self._by_row
+        return np.bincount(terms, weights=data, minlength=len(self.vocabulary)).astype(np.float64)
 
     def telling(self, rows: Sequence[int], k: int) -> tuple[str, ...]:
         """The k words with the largest summed weight over some rows, heaviest first."""

@@ -27,6 +27,7 @@ State is a few vectors of length n, replaced and never changed, so that undo is 
 product with the catalogue.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
@@ -154,14 +155,11 @@ class Blend:
 
     def _moved(self, mood: float, earned: DoubleArray) -> float:
         """The mood after a step in which the experts earned so much."""
-        session, priors = self.recipe.session, self.recipe.priors[: len(self.recipe.experts)]
         if not self.recipe.two_moods:
             return mood
-        own = earned[: len(session)]
-        better = np.average(own[session], weights=priors[session])
-        better -= np.average(own[~session], weights=priors[~session])
-        odds = mood / (1 - mood) * np.exp(self.recipe.learning * np.clip(better, -_DECISIVE, _DECISIVE))
-        return float((1 - _SWITCH) * odds / (1 + odds) + _SWITCH * _MOOD)
+        better = float(earned[: len(self.recipe.experts)] @ self.recipe.contrast)
+        odds = mood / (1 - mood) * math.exp(self.recipe.learning * min(max(better, -_DECISIVE), _DECISIVE))
+        return (1 - _SWITCH) * odds / (1 + odds) + _SWITCH * _MOOD
 
     def _with(self, state: _State, events: list[Interaction]) -> _State:
         """The state after some events."""
@@ -177,9 +175,10 @@ class Blend:
         if not fades.all():
             added = np.einsum("m,smn->sn", strengths[~fades].astype(np.float32), like[:, ~fades])
             state = replace(state, steady=added + state.steady if len(state.steady) else added)
-        if fades.any():
-            faded = [event for event in counted if event.fades]
-            state = self._faded(state, faded, strengths[fades], like[:, fades])
+            counted = [event for event in counted if event.fades]
+            strengths, like = strengths[fades], like[:, fades]
+        if counted:
+            state = self._faded(state, counted, strengths, like)
         liked = [e.row for e, w in zip(events, weights, strict=True) if w > 0]
         newest = (*state.liked, *liked)[-_DATED:]
         return replace(state, liked=newest, dates=self._dates(tuple(row for row in newest if row >= 0)))
@@ -191,10 +190,8 @@ class Blend:
         weights = strengths * self.recipe.fading(times, newest)  # (E, m)
         lapse = newest - state.reference if np.isfinite(state.reference) else 0.0
         old = 2.0 ** -np.minimum(len(events) * self.recipe.event_rates + lapse * self.recipe.day_rates, 1000)
-        sums = state.sums * old[:, None].astype(np.float32)
-        for space, span in self.recipe.by_space:
-            sums[span] += weights[span].astype(np.float32) @ like[space]  # (e, m) @ (m, n) -> (e, n)
-        centres = like.mean(axis=2, dtype=np.float64) if like.shape[2] else np.zeros(like.shape[:2])
+        sums = self.recipe.sums(state.sums, old, weights, like)
+        centres = experts.mean_likeness(self.catalogue, events)  # (3, m)
         means = old * state.means + np.einsum("em,em->e", weights, centres[self.recipe.spaces])
         return replace(state, sums=sums, means=means, reference=newest)
 

@@ -1,6 +1,5 @@
 """The views of one user's past that the default policy mixes, and the fixed facts of items beside them."""
 
-import itertools
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -91,16 +90,15 @@ class Recipe:
         return np.array([expert.session for expert in self.experts], np.bool_)
 
     @cached_property
-    def by_space(self) -> tuple[tuple[int, slice], ...]:
-        """Spaces, and where the neighbouring experts lie that share one."""
-        cuts = [0, *(np.flatnonzero(np.diff(self.spaces)) + 1), len(self.experts)]
-        spans = [slice(int(a), int(b)) for a, b in itertools.pairwise(cuts)]
-        return tuple((int(self.spaces[span.start]), span) for span in spans if span.start < span.stop)
-
-    @cached_property
     def two_moods(self) -> bool:
         """Whether there are experts of both kinds to choose between."""
         return bool(self.session.any() and not self.session.all())
+
+    @cached_property
+    def contrast(self) -> DoubleArray:
+        """Mean over the session's experts minus mean over the others, by priors, (E,); where there are both."""
+        own = self.priors[: len(self.experts)]
+        return np.asarray(np.where(self.session, own / own[self.session].sum(), -own / own[~self.session].sum()))
 
     def strength(self, event: Interaction) -> float:
         """Signed weight of an event in the experts' sums; a like is 1."""
@@ -114,6 +112,16 @@ class Recipe:
         halvings = self.event_rates[:, None] * behind + self.day_rates[:, None] * age
         return np.asarray(2.0 ** -np.minimum(halvings, 1000))
 
+    def sums(self, old: FloatArray, fading: DoubleArray, weights: DoubleArray, like: FloatArray) -> FloatArray:
+        """S_k <- f_k S_k + sum_j w_kj s_k(., j), as one product. (E, n), (E,), (E, m), (3, m, n) -> (E, n)."""
+        e, m = weights.shape
+        factors = np.zeros((e, e + 3 * m), np.float32)
+        factors[np.arange(e), np.arange(e)] = fading
+        columns = e + m * self.spaces[:, None] + np.arange(m)  # (E, m)
+        factors[np.arange(e)[:, None], columns] = weights
+        views = np.concatenate([old, like.reshape(3 * m, -1)])
+        return np.asarray(factors @ views)  # (E, E + 3m) @ (E + 3m, n) -> (E, n)
+
 
 RECIPE = Recipe()
 
@@ -125,6 +133,16 @@ def likenesses(catalogue: Catalogue, events: list[Interaction]) -> FloatArray:
     joint.likeness(probes(catalogue, events), out=result[:2])
     for index, event in enumerate(events):
         result[WORDS, index] = catalogue.words.similarity(event.row) if event.row >= 0 else 0
+    return result
+
+
+def mean_likeness(catalogue: Catalogue, events: list[Interaction]) -> DoubleArray:
+    """Mean over all items of their likeness to m events in the three spaces, (3, m)."""
+    result = np.zeros((3, len(events)))
+    result[:2] = np.einsum("smk,sk->sm", probes(catalogue, events), catalogue.joint.middle)
+    for index, event in enumerate(events):
+        if event.row >= 0:
+            result[WORDS, index] = catalogue.words.mean_similarity(event.row)
     return result
 
 
