@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from llmrec.engine.records import Item
 from llmrec.models import Prompt, prompts
-from llmrec.models.prompts import ANGLES, MAX_TOKENS, is_whole, reply
+from llmrec.models.prompts import ANGLES, MAX_TOKENS, TEMPERATURE, is_whole, reply
 
-__all__ = ["ANGLES", "MAX_TOKENS", "blurb", "is_whole", "reply", "still_useful", "without_interests"]
+__all__ = ["ANGLES", "MAX_TOKENS", "TEMPERATURE", "blurb", "is_whole", "reply", "still_useful", "without_interests"]
 
 
 def blurb(item: Item, angle: str, interests: Sequence[str] = ()) -> Prompt:

@@ -116,7 +116,9 @@ class Desk:
                 continue
             prompt = prompts.blurb(item, angle, reader.words)
             text = ""
-            for piece in writer.stream(prompt, max_tokens=prompts.MAX_TOKENS, cancel=cancel):
+            for piece in writer.stream(
+                prompt, max_tokens=prompts.MAX_TOKENS, temperature=prompts.TEMPERATURE, cancel=cancel
+            ):
                 text += piece
                 yield Draft(prompts.reply(text), angle, "model")
             if cancel is not None and cancel.is_set():

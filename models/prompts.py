@@ -23,6 +23,8 @@ ANGLES: dict[str, str] = {
 """Angle and the end of its prompt; "you" is added where interests are known."""
 MAX_TOKENS = 64
 """Tokens a reply may have."""
+TEMPERATURE = 0.3
+"""Of sampling a reply: names and numbers must come out as they went in."""
 YES, NO = " yes", " no"
 """The two answers of `still_useful` as they are scored."""
 _ITEM_CHARS = 1_500  # about 350 tokens

@@ -1,0 +1,94 @@
+"""The bundled writer `llmrec-write`, made anew: `python -m llmrec.models.training.writer all --size large`.
+
+Each step can be run alone and again: what is there already is used, and training goes on from its checkpoint. Ctrl-C
+or SIGTERM end training after a last checkpoint.
+"""
+
+import logging
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+import click
+
+from llmrec.models.errors import ModelError
+from llmrec.models.setup import FILE_NAME, WEIGHTS
+from llmrec.models.training import writer_run as steps
+from llmrec.models.training.writer_recipes import RECIPES
+from llmrec.models.training.writer_run import Run
+
+log = logging.getLogger(__name__)
+_STEPS = ("prepare", "tokenizer", "pretrain", "tune", "export", "evaluate", "card", "ship", "all")
+
+
+@click.command()
+@click.argument("step", type=click.Choice(_STEPS))
+@click.option("--corpus", type=click.Path(path_type=Path), default=Path("../shared/corpus"), show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), default=Path("build/training/writer"), show_default=True)
+@click.option("--size", type=click.Choice(list(RECIPES)), default="large", show_default=True)
+@click.option("--keep-out", multiple=True, type=click.Path(path_type=Path), help="Item file that must stay unseen.")
+@click.option("--documents", type=click.IntRange(1), help="Documents of each file of the corpus, at most.")
+@click.option("--cases", type=click.IntRange(1), default=40, show_default=True, help="Items of each set to evaluate.")
+@click.option("--minutes", type=click.FloatRange(0), help="Stop training after so long, with a checkpoint.")
+@click.option("--encoder", type=click.Path(path_type=Path), default=WEIGHTS / FILE_NAME, help="Measures agreement.")
+@click.option("--compile", "compiled", is_flag=True, help="Compile the model; GPU only.")
+@click.option("--ship", is_flag=True, help="With `export`: put the file where the app looks, if it has passed.")
+def main(
+    step: str,
+    corpus: Path,
+    out: Path,
+    size: str,
+    keep_out: tuple[Path, ...],
+    documents: int | None,
+    cases: int,
+    minutes: float | None,
+    encoder: Path,
+    compiled: bool,
+    ship: bool,
+) -> None:
+    """Make the writer: data, tokenizer, training, GGUF, evaluation, model card."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    kept_out = keep_out or tuple(sorted((corpus.parent / "eval").glob("*/items.jsonl")))
+    known_encoder = encoder if encoder.is_file() else None
+    run = Run(corpus, out, size, kept_out, documents, cases, known_encoder, compiled)
+    try:
+        _do("ship" if ship else step, run, _Stop(minutes))
+    except ModelError as exc:
+        raise click.ClickException(str(exc)) from exc
+
+
+class _Stop:
+    """Whether training should end: told by a signal, or out of time."""
+
+    def __init__(self, minutes: float | None):
+        self._told = threading.Event()
+        self._until = None if minutes is None else time.monotonic() + 60 * minutes
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._told.set())
+
+    def __call__(self) -> bool:
+        return self._told.is_set() or (self._until is not None and time.monotonic() >= self._until)
+
+
+def _do(step: str, run: Run, stop: _Stop) -> None:
+    if step in ("prepare", "all"):
+        steps.prepare_data(run)
+    if step in ("tokenizer", "all"):
+        steps.make_tokenizer(run)
+    for name, train in (("pretrain", steps.pretrain), ("tune", steps.tune)):
+        if step in (name, "all") and not train(run, stop) and step == "all":
+            return log.info("stopped before the end of `%s`; the same command goes on from here", name)
+    if step in ("export", "all"):
+        steps.export_model(run)
+    if step in ("evaluate", "all"):
+        steps.evaluate(run)
+    if step in ("card", "all"):
+        steps.write_card(run)
+    if step == "ship":
+        log.info("shipped %s", steps.ship(run))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""The model card of the writer, from what training and evaluation left on disk."""
+
+from collections.abc import Mapping, Sequence
+
+from llmrec.models.training.writer_evaluate import Evaluation
+from llmrec.models.training.writer_recipes import Recipe
+
+_ABOUT = """\
+A small decoder that writes one sentence about an item, from several angles, for the llmrec-tui app. Trained from
+scratch; no weights of another model went into it. It runs in llama.cpp.
+
+## What it is for
+The prompts of `llmrec.models.prompts`, and nothing else: one sentence from an angle, one sentence for given interests,
+a topic in one to three words, and whether a text will still be useful in a year. The app drops what names a person, a
+place or a number that the item does not contain, and always says which words are a model's.
+
+## Data and licences
+| text | used for | licence |
+|---|---|---|
+| Wikipedia, 26,436 articles (`wiki-*`) | language; angles, topics | CC BY-SA 3.0; each row's url attributes it |
+| extracts on 34,067 films (`films`) | language; angles, topics | CC BY-SA (extracts), MIT (list) |
+| SciTLDR, train and dev | summaries | Apache-2.0 |
+| `why-amazon`, `why-google`, `why-yelp` | reasons for given interests | Apache-2.0; machine-written |
+
+Answers are sentences of the item, shortened by rule; first sentences of films and articles whose names the rest
+contains; people's summaries; reasons written by a machine. The labels of "still useful in a year" are made by rule.
+Pairs whose answer names what the item does not contain were dropped. Kept out: a fiftieth of all titles, SciTLDR's
+test half, and everything that shares a title or a sentence with the bundled catalogues or the evaluation sets.
+"""
+_LIMITS = """\
+## Limits
+English only. It knows no facts: what it says beyond the item is likely wrong, and common words are not checked.
+It mostly picks and shortens sentences of the item. It was trained for sentences of at most 64 tokens.
+"""
+
+
+def card(recipe: Recipe, size: str, found: Evaluation, counts: Mapping[str, int]) -> str:
+    """The card as Markdown.
+
+    Args:
+        recipe: how it was trained.
+        size: the recipe's name.
+        found: what evaluation measured.
+        counts: documents and examples, by name.
+    """
+    return "\n".join(
+        [
+            "# llmrec-write",
+            _ABOUT,
+            _table("Documents and examples", ("what", "count"), [(k, f"{v:,}") for k, v in sorted(counts.items())]),
+            _training(recipe, size),
+            _verdict(found),
+            _table("Further figures", ("what", "figure"), [(k, f"{v:.3g}") for k, v in found.figures.items()]),
+            _LIMITS,
+            _samples(found),
+        ]
+    )
+
+
+def _training(recipe: Recipe, size: str) -> str:
+    shape = recipe.shape
+    rows = [
+        (stage.name, f"{stage.tokens:,}", f"{stage.text_share:g}", f"{stage.prompt_weight:g}", f"{stage.rate:g}")
+        for stage in (recipe.pretrain, recipe.tune)
+    ]
+    return (
+        f"## Training\nSize `{size}`: width {shape.width}, {shape.layers} layers, {shape.heads} heads, feed-forward "
+        f"{shape.feed_forward}, context {shape.context}, {shape.vocabulary:,} tokens.\n\n"
+        + _rows(("stage", "tokens", "share of plain text", "weight of the prompt", "highest rate"), rows)
+    )
+
+
+def _verdict(found: Evaluation) -> str:
+    rows = [(line.what, line.asked, f"{line.reached:.3f}", "yes" if line.passed else "NO") for line in found.lines]
+    said = "It passes." if found.passed else "It does not pass, so it does not ship."
+    return f"## Evaluation\n{said} File: SHA-256 `{found.sha256}`.\n\n" + _rows(
+        ("what", "asked", "reached", "passed"), rows
+    )
+
+
+def _samples(found: Evaluation) -> str:
+    parts = [f"## {len(found.samples)} samples, unpicked", "The first items of every set, the angles in turn."]
+    for n, sample in enumerate(found.samples, 1):
+        parts.append(
+            f"{n}. {sample['set']}, {sample['angle']}: **{_flat(sample['title'])}**. {_flat(sample['item'][:400])}\n"
+            f"   - {_flat(sample['text']) or '(nothing)'}"
+        )
+    return "\n".join(parts) + "\n"
+
+
+def _table(title: str, head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    return f"## {title}\n{_rows(head, rows)}"
+
+
+def _rows(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    lines = ["| " + " | ".join(_flat(cell) for cell in row) + " |" for row in (head, *rows)]
+    return "\n".join([lines[0], "|" + "---|" * len(head), *lines[1:], ""])
+
+
+def _flat(text: str) -> str:
+    """One line that Markdown reads as plain text."""
+    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*")

@@ -1,0 +1,108 @@
+"""Sizes of the writer and how each is trained: all numbers that decide the outcome of a run stand here."""
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A decoder in the Llama layout."""
+
+    width: int
+    """Length d of a hidden state; heads divide it into an even number."""
+    layers: int
+    """Blocks."""
+    heads: int
+    """Attention heads."""
+    feed_forward: int
+    """Length of the hidden part of a block's second half; a multiple of 32, so that Q8_0 fits."""
+    context: int
+    """Tokens of prompt and answer together, at most."""
+    vocabulary: int = 8_192
+    """Tokens the tokenizer knows, the end token included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One training run over one mixture."""
+
+    name: str
+    """pretrain or tune; names the checkpoint."""
+    tokens: int
+    """Tokens to read in all; the learning rate reaches its lowest at the end."""
+    text_share: float
+    """Share of batches that are plain text, 0 to 1; the others are sheets."""
+    prompt_weight: float
+    """Weight of a prompt's tokens in the loss, beside the answers' 1."""
+    rate: float
+    """Highest learning rate."""
+    batch: int
+    """Tokens computed at once, about."""
+    accumulate: int = 1
+    """Batches whose gradients make one update."""
+    warm_up: float = 0.03
+    """Share of the updates until the highest rate."""
+    decay: float = 0.1
+    """Weight decay of matrices."""
+    seed: int = 5
+    """Of the order of texts."""
+
+    @property
+    def steps(self) -> int:
+        """Updates."""
+        return max(1, self.tokens // (self.batch * self.accumulate))
+
+    def rate_at(self, step: int) -> float:
+        """Learning rate of an update: linear to the highest, then half a cosine down to a twentieth of it."""
+        warm = max(1, int(self.warm_up * self.steps))
+        if step < warm:
+            return self.rate * (step + 1) / warm
+        done = min(1.0, (step - warm) / max(1, self.steps - warm))
+        return self.rate * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * done)))
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """One size: its shape, its data, its stages."""
+
+    shape: Shape
+    """Of the model."""
+    item_chars: int
+    """Characters of an item's text in an example, at most."""
+    parts: int
+    """Examples that one long article gives beside its opening, at most."""
+    pretrain: Stage
+    """Language, from plain text and sheets."""
+    tune: Stage
+    """The jobs: loss on answers only."""
+
+
+RECIPES = {
+    # Proves the chain in tests; learns nothing worth reading.
+    "tiny": Recipe(
+        Shape(width=64, layers=2, heads=2, feed_forward=128, context=512, vocabulary=384),
+        item_chars=200,
+        parts=1,
+        pretrain=Stage("pretrain", 12_000, 0.5, 1.0, 3e-3, 1_024),
+        tune=Stage("tune", 12_000, 0.0, 0.0, 3e-3, 1_024),
+    ),
+    # For two processor cores: examples from the first step on and little plain text, because copying from the item is
+    # what so small a model can learn; short items, so that a batch holds many answers; the prompt's own tokens count
+    # a quarter, enough to learn the language they are written in.
+    "small": Recipe(
+        Shape(width=256, layers=6, heads=4, feed_forward=704, context=384),
+        item_chars=600,
+        parts=3,
+        pretrain=Stage("pretrain", 40_000_000, 0.1, 0.25, 2e-3, 8_192),
+        tune=Stage("tune", 12_000_000, 0.0, 0.0, 6e-4, 8_192),
+    ),
+    # For one GPU: six passes over the text, then the jobs.
+    "large": Recipe(
+        Shape(width=512, layers=8, heads=8, feed_forward=1_408, context=1_024),
+        item_chars=1_500,
+        parts=4,
+        pretrain=Stage("pretrain", 400_000_000, 0.8, 0.5, 1.2e-3, 32_768, 2),
+        tune=Stage("tune", 120_000_000, 0.0, 0.0, 4e-4, 32_768, 2),
+    ),
+}
+"""Recipes by name of size."""

@@ -1,0 +1,225 @@
+"""The steps from text to a file that ships; each can be run again and goes on where it stopped."""
+
+import json
+import logging
+import math
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from statistics import fmean
+
+import torch
+
+from llmrec.models import Prompt, Writer, prompts
+from llmrec.models.errors import ModelRejected
+from llmrec.models.hashes import sha256_of
+from llmrec.models.host import Host
+from llmrec.models.llamacpp import LlamaEmbedder, LlamaWriter
+from llmrec.models.setup import WEIGHTS
+from llmrec.models.training.checkpoints import CheckpointError, Checkpoints, State
+from llmrec.models.training.writer_batches import Mixture
+from llmrec.models.training.writer_card import card
+from llmrec.models.training.writer_data import catalogue_cases, prepare, read_cases, read_sheets, read_texts
+from llmrec.models.training.writer_evaluate import Evaluation, agreement, judge, samples, select, write
+from llmrec.models.training.writer_export import NAME, export
+from llmrec.models.training.writer_model import Decoder
+from llmrec.models.training.writer_recipes import RECIPES, Recipe, Stage
+from llmrec.models.training.writer_tokens import (
+    encode_sheets,
+    encode_texts,
+    load_rows,
+    load_stream,
+    save_rows,
+    train_tokenizer,
+)
+from llmrec.models.training.writer_train import Log, Trainer
+
+log = logging.getLogger(__name__)
+
+CATALOGUES = ("shop", "feed", "courses")
+SAMPLE_DATA = Path(__file__).parents[2] / "sample_data"
+_USEFUL = 100
+"""Yes/no questions that are asked in the evaluation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Where a run lies, and what decides it."""
+
+    corpus: Path
+    """Folder with the training text."""
+    out: Path
+    """Folder of everything that is made."""
+    size: str
+    """Name of the recipe."""
+    kept_out: tuple[Path, ...] = ()
+    """Item files that must stay unseen, beside the bundled catalogues."""
+    documents: int | None = None
+    """Documents of each corpus file at most."""
+    cases: int = 40
+    """Items of each set that are evaluated."""
+    encoder: Path | None = None
+    """Encoder that measures agreement; not measured when None."""
+    compiled: bool = False
+    """Compile the model, on a GPU."""
+
+    @property
+    def recipe(self) -> Recipe:
+        """All numbers of the size."""
+        return RECIPES[self.size]
+
+    @property
+    def gguf(self) -> Path:
+        """The file that would ship."""
+        return self.out / f"{NAME}.Q8_0.gguf"
+
+    def data(self, name: str) -> Path:
+        """A file of prepared data."""
+        return self.out / "data" / name
+
+
+def prepare_data(run: Run) -> None:
+    """Documents to plain text, examples and evaluation's items."""
+    if run.data("counts.json").is_file():
+        return log.info("prepare: done before")
+    catalogues = [*(SAMPLE_DATA / f"{name}.jsonl" for name in CATALOGUES), *run.kept_out]
+    counts = prepare(run.corpus, run.data(""), run.recipe, catalogues, log.info, run.documents)
+    log.info("prepare: %s", json.dumps(dict(sorted(counts.items()))))
+
+
+def make_tokenizer(run: Run) -> None:
+    """Train the tokenizer on the training half, and encode both halves with it."""
+    done = run.data("sheets-train.npz")
+    if done.is_file():
+        return log.info("tokenizer: done before")
+    texts = chain(
+        read_texts(run.data("texts-train.jsonl")), (s.item for s in read_sheets(run.data("sheets-train.jsonl")))
+    )
+    tokenizer = train_tokenizer(texts, run.recipe.shape.vocabulary, run.out / "tokenizer.json")
+    for half in ("held-out", "train"):
+        count = encode_texts(read_texts(run.data(f"texts-{half}.jsonl")), tokenizer, run.data(f"texts-{half}.bin"))
+        rows = encode_sheets(read_sheets(run.data(f"sheets-{half}.jsonl")), tokenizer, run.recipe.shape.context)
+        save_rows(run.data(f"sheets-{half}.npz"), rows)
+        log.info("tokenizer: %s: %d tokens of text, %d of %d sheets", half, count, len(rows.ids), len(rows))
+
+
+def pretrain(run: Run, stop: Callable[[], bool]) -> bool:
+    """Train from scratch, or go on; returns whether the stage is finished."""
+    return _train(run, run.recipe.pretrain, Decoder(run.recipe.shape), stop)
+
+
+def tune(run: Run, stop: Callable[[], bool]) -> bool:
+    """Train on the jobs, beginning with what pretraining left, or go on; returns whether the stage is finished."""
+    model = Decoder(run.recipe.shape)
+    model.load_state_dict(_state(run, "pretrain")["model"])
+    return _train(run, run.recipe.tune, model, stop)
+
+
+def export_model(run: Run) -> None:
+    """Write the newest weights as GGUF; those of pretraining where tuning has not begun."""
+    export(newest(run), run.out / "tokenizer.json", run.gguf, "Q8_0")
+    log.info("export: %s, %.1f MB", run.gguf.name, run.gguf.stat().st_size / 1e6)
+
+
+def evaluate(run: Run) -> Evaluation:
+    """Measure the file on items that no training has seen: `evaluation.json`."""
+    cases = select([*read_cases(run.data("cases.jsonl")), *catalogue_cases(SAMPLE_DATA, CATALOGUES)], run.cases)
+    host = Host()
+    try:
+        writer = LlamaWriter(run.gguf, host)
+        "".join(writer.stream(prompts.blurb("", "", "plain"), max_tokens=1))  # loads the file
+        texts = list(write(writer, cases))
+        figures = {"still useful in a year, right answers": _useful(run, writer), **_perplexities(run)}
+        agreed = agreement(texts, LlamaEmbedder(run.encoder, host)) if run.encoder is not None else None
+    finally:
+        host.close()
+    lines = judge(texts, run.gguf.stat().st_size, agreed)
+    found = Evaluation(sha256_of(run.gguf), figures, lines, samples(texts))
+    found.save(run.out / "evaluation.json")
+    for line in lines:
+        log.info("%s  %s: %.3f (%s)", "pass" if line.passed else "FAIL", line.what, line.reached, line.asked)
+    return found
+
+
+def write_card(run: Run) -> None:
+    """Write the model card beside the file."""
+    counts = json.loads(run.data("counts.json").read_text("utf-8"))
+    found = Evaluation.load(run.out / "evaluation.json")
+    (run.out / f"{NAME}.md").write_text(card(run.recipe, run.size, found, counts), "utf-8")
+
+
+def ship(run: Run, weights: Path = WEIGHTS) -> Path:
+    """Copy file and card to where the app looks for models.
+
+    Raises:
+        ModelRejected: the evaluation is missing, is of another file, or was not passed.
+    """
+    found = Evaluation.load(run.out / "evaluation.json")
+    if found.sha256 != sha256_of(run.gguf):
+        raise ModelRejected(f"{run.gguf.name} is not the file that was evaluated; run `evaluate` and `card` again.")
+    if not found.passed:
+        missed = "; ".join(line.what for line in found.lines if not line.passed) or "nothing was measured"
+        raise ModelRejected(f"{run.gguf.name} does not pass, so it does not ship: {missed}.")
+    for file in (run.gguf, run.out / f"{NAME}.md"):
+        shutil.copyfile(file, weights / file.name)
+    return weights / run.gguf.name
+
+
+def newest(run: Run) -> Decoder:
+    """The model as it was saved last.
+
+    Raises:
+        CheckpointError: nothing was trained yet.
+    """
+    stage = "tune" if (run.out / "tune.pt").is_file() else "pretrain"
+    model = Decoder(run.recipe.shape)
+    model.load_state_dict(_state(run, stage)["model"])
+    return model
+
+
+def _train(run: Run, stage: Stage, model: Decoder, stop: Callable[[], bool]) -> bool:
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    torch.set_float32_matmul_precision("high")
+    checkpoints = Checkpoints(run.out / f"{stage.name}.pt", clock=time.monotonic)
+    trainer = Trainer(model.to(device), stage, _mixture(run, stage, "train"), compiled=run.compiled)
+    if state := checkpoints.load():
+        trainer.restore(state)
+    log.info("%s: from update %d of %d on %s", stage.name, trainer.step, stage.steps, device)
+    finished = trainer.run(checkpoints, stop, Log(run.out / "log.jsonl", trainer))
+    log.info("%s: held-out loss %.3f", stage.name, trainer.held_out(_mixture(run, stage, "held-out").answers()))
+    return finished
+
+
+def _mixture(run: Run, stage: Stage, half: str) -> Mixture:
+    rows = load_rows(run.data(f"sheets-{half}.npz"))
+    return Mixture(load_stream(run.data(f"texts-{half}.bin")), rows, stage, run.recipe.shape.context)
+
+
+def _state(run: Run, stage: str) -> State:
+    state = Checkpoints(run.out / f"{stage}.pt", clock=time.monotonic).load()
+    if state is None:
+        raise CheckpointError(f"{run.out / f'{stage}.pt'} is missing; run `{stage}` first.")
+    return state
+
+
+def _perplexities(run: Run) -> dict[str, float]:
+    """Of held-out text and of held-out answers, by PyTorch."""
+    mixture = _mixture(run, run.recipe.tune, "held-out")
+    trainer = Trainer(newest(run), run.recipe.tune, mixture)
+    return {
+        "perplexity of held-out text": math.exp(trainer.held_out(mixture.texts())),
+        "perplexity of held-out answers": math.exp(trainer.held_out(mixture.answers())),
+    }
+
+
+def _useful(run: Run, writer: Writer) -> float:
+    """Share of right answers to held-out yes/no questions."""
+    asked = [(s, a) for s in read_sheets(run.data("sheets-held-out.jsonl")) for a in s.answers if a.job == "useful"]
+    right = []
+    for sheet, answer in asked[:_USEFUL]:
+        yes, no = writer.score(Prompt(sheet.system, sheet.item, answer.ask), [prompts.YES, prompts.NO])
+        right.append((yes > no) == (answer.text == prompts.YES))
+    return fmean(right) if right else math.nan
