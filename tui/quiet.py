@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from textual.timer import Timer
 
+from llmrec.tui.messages import WorkedAhead
+
 if TYPE_CHECKING:
     from llmrec.tui.screens.for_you import ForYou
 
@@ -16,6 +18,8 @@ QUIET = 2.0
 _NEXT, _TOP = 5, 10
 """Rows from the cursor on, and rows from the top, whose texts are written."""
 GROUP = "ahead"
+_COMES_FIRST = ("index", "write", "phrase")
+"""Groups of workers that a reader waits for."""
 
 
 class Quiet:
@@ -35,7 +39,8 @@ class Quiet:
         """A key or a click came: end the work, and wait anew."""
         if self._timer is not None:
             self._timer.reset()
-        self._screen.workers.cancel_group(self._screen, GROUP)
+        if self._screen.workers.cancel_group(self._screen, GROUP):
+            self._screen.on_worked_ahead(WorkedAhead(None))
         self._spent = False
 
     def stop(self) -> None:
@@ -46,7 +51,7 @@ class Quiet:
 
     def _begin(self) -> None:
         screen = self._screen
-        busy = any(worker.group in ("index", "write") and worker.is_running for worker in screen.app.workers)
+        busy = any(worker.group in _COMES_FIRST and worker.is_running for worker in screen.app.workers)
         if self._spent or busy or screen.ranking is None or not screen.has_writer:
             return
         self._spent = True

@@ -55,17 +55,27 @@ async def test_after_a_spell_it_rests_until_the_next_key(opened: Opened) -> None
 async def test_any_key_ends_it_at_once(opened: Opened, key: str) -> None:
     async with opened(writing(slow_ahead=True), wait=False) as ui:
         await ui.until(lambda: "ahead: texts 0 of 10" in ui.text)
-        await ui.tap(key)
-        await ui.until(lambda: ui.engine.ahead == ["cancelled"])
         ui.engine.slow_ahead = False
+        await ui.tap(key)
+        await ui.until(lambda: ui.engine.ahead[:1] == ["cancelled"])
+        await ui.settle()
 
 
 async def test_a_click_ends_it_too(opened: Opened) -> None:
     async with opened(writing(slow_ahead=True), wait=False) as ui:
         await ui.until(lambda: "ahead: texts" in ui.text)
+        ui.engine.slow_ahead = False
         await ui.pilot.click("#list", offset=(10, 6))
         await ui.until(lambda: ui.engine.ahead[:1] == ["cancelled"])
-        ui.engine.slow_ahead = False
+        await ui.settle()
+
+
+async def test_what_was_ended_is_not_said_to_go_on(opened: Opened) -> None:
+    async with opened(writing(slow_ahead=True), wait=False) as ui:
+        await ui.until(lambda: "ahead: texts" in ui.text)
+        ui.app.for_you.quiet.stop()  # no next quiet moment
+        await ui.press("j")
+        assert "ahead" not in ui.line("note")
 
 
 async def test_without_a_writer_nothing_happens(opened: Opened) -> None:
