@@ -15,6 +15,8 @@ from llmrec.engine.vectors import DoubleArray, RowArray, Whitening, unit
 from llmrec.engine.words import WordIndex
 from llmrec.models import FloatArray
 
+_MEANT = 5
+"""Items that stand for a typed phrase."""
 _REFIT = 1.25
 """Whitening, words and spaces are fitted again when the catalogue has grown by this factor."""
 
@@ -135,6 +137,17 @@ class Catalogue:
     def nearest(self, vector: FloatArray, k: int) -> tuple[RowArray, FloatArray]:
         """The k items most alike to a unit vector and their cosines, highest first. (d,) -> (k,), (k,)."""
         return self.index.search(vector, k)
+
+    def meant(self, phrase: FloatArray) -> FloatArray:
+        """The unit vector (d,) of a typed phrase, moved half way to the items it is about.
+
+        A few words lie apart from all longer texts, whatever they are about (pseudo-relevance feedback: Rocchio, 1971).
+        """
+        rows, cosines = self.nearest(phrase, _MEANT)
+        near = (
+            np.maximum(cosines, 0) ** 2 @ self.vectors[rows]
+        )  # (5,) @ (5, d) -> (d,); what is hardly alike hardly counts
+        return unit(phrase + unit(near))
 
     def vector(self, event: Interaction) -> FloatArray:
         """Unit vector of what an event is about, (d,)."""

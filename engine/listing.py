@@ -23,6 +23,8 @@ class Listing:
     """(m,) rows of the catalogue, best first."""
     scores: FloatArray
     """(m,) in the same order."""
+    spread: bool = False
+    """The first rows are a little of everything, because nothing is known of the user yet."""
 
 
 def visible(items: Items, person: Person, view: View, now: float, matching: set[ItemId] | None = None) -> BoolArray:

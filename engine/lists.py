@@ -7,6 +7,7 @@ from hashlib import sha256
 import numpy as np
 
 from llmrec.engine.arrange import arrange
+from llmrec.engine.first_page import first_page
 from llmrec.engine.listing import Ids, Listing, moved, ordered, places, visible
 from llmrec.engine.live import Live
 from llmrec.engine.person import Person
@@ -29,16 +30,21 @@ class Lists:
         self._revision = 0
 
     def listing(self, person: Person, view: View, now: float) -> Listing:
-        """The rows of a view by score."""
+        """The rows of a view by score; of everything a little where the user is new."""
         items = self._live.items
         matching = {i for i, _ in self._store.find_words(view.query, len(items))} if view.query else None
-        return ordered(person.policy.scores(now), visible(items, person, view, now, matching))
+        scores = person.policy.scores(now)
+        found = ordered(scores, visible(items, person, view, now, matching))
+        if view.query or not person.new:
+            return found
+        rows = first_page(found.rows, items.catalogue, [items.in_domain(domain) for domain in items.domains])
+        return Listing(rows, scores[rows], spread=True)
 
     def arranged(
         self, user: str, listing: Listing, view: View, now: float
     ) -> tuple[Listing, dict[int, tuple[int, ...]], tuple[int, ...]]:
         """The listing as a screen shows it, what is folded behind its rows, and the rows that explore."""
-        if not view.varied or not len(listing.rows):
+        if not view.varied or listing.spread or not len(listing.rows):
             return listing, {}, ()
         noise = None if view.query else self._noise_of(user, now)
         found = arrange(listing.rows, listing.scores, self._live.items.catalogue, noise)

@@ -98,7 +98,7 @@ class Live:
             return None
 
     def words_of(self, person: Person, leader: str) -> tuple[str, ...]:
-        """Up to three words that name an interest; a typed one is named by its phrase."""
+        """Up to three words that name an interest; one that was only typed is named by its phrases."""
         cluster = next(c for c in person.interests.clusters if c.leader == leader)
         named = cluster.items()[-20:]
-        return self.items.name_of(named) if named else (leader,)
+        return self.items.name_of(named) if named else tuple(dict.fromkeys(cluster.names))[:3]

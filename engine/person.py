@@ -21,6 +21,8 @@ from llmrec.models import FloatArray
 
 _MARK_ORDER = (Kind.PURCHASE, Kind.SAVE, Kind.LIKE, Kind.FINISH, Kind.DISLIKE, Kind.SKIP, Kind.OPEN, Kind.DWELL)
 """Of several things done with one item, the first of these is shown; a later like or dislike replaces the other."""
+_TYPED = 2.0
+"""Likes that a typed interest is worth: it outlives the first clicks on something else, but not a new habit."""
 _KEPT_ROWS = 1_000_000
 """Rows of the catalogue times steps that can be undone at once without a replay."""
 _OPPOSITES = {Kind.LIKE: Kind.DISLIKE, Kind.DISLIKE: Kind.LIKE}
@@ -71,6 +73,11 @@ class Person:
         """Unix seconds at which the state must be replayed because a snooze or a steering phrase ends."""
         self._latest = float("-inf")
         self._before: deque[_Before] = deque(maxlen=max(2, min(16, _KEPT_ROWS // max(len(catalogue), 1))))
+
+    @property
+    def new(self) -> bool:
+        """Whether nothing is known yet: what was only seen or skipped tells no interest."""
+        return all(entry.kind in (Kind.IMPRESSION, Kind.SKIP) for entry in self.entries)
 
     def replay(self, entries: Sequence[LogEntry], now: float) -> None:
         """Learn a whole log of entries that count, oldest first, as of a moment."""
@@ -167,7 +174,8 @@ class Person:
                 return None
             self.stale_at = min(self.stale_at, until)
         kind = Kind.LIKE if entry.payload["more"] else Kind.DISLIKE
-        return Interaction(-1, kind, at, vector=self._embed_phrase(entry.payload["phrase"]))
+        vector = self.catalogue.meant(self._embed_phrase(entry.payload["phrase"]))
+        return Interaction(-1, kind, at, weight=_TYPED, vector=vector)
 
     def _correct(self, entry: LogEntry, now: float) -> None:
         said = entry.payload
@@ -186,7 +194,7 @@ class Person:
         if said.weight(now) == 1.0 and not said.frozen:
             return event
         return Interaction(
-            event.row, event.kind, event.at, event.value, said.weight(now), not said.frozen, event.vector
+            event.row, event.kind, event.at, event.value, event.weight * said.weight(now), not said.frozen, event.vector
         )
 
 

@@ -9,7 +9,10 @@ from llmrec.models.clean import clean
 
 _HOW_LONG = {"now": DAY / 4, "today": DAY, "this week": 7 * DAY, "this month": 30 * DAY, "this year": 365 * DAY}
 _COMMAND = re.compile(r"^(more|less|not|no)\s+(.+)$", re.IGNORECASE)
+_BETWEEN = re.compile(r",|;|\band\b(?=\s+(?:more|less|not?)\b)")
 _HELP = 'say "more sailing", "less politics this week" or "not football now".'
+_MOST = 20
+"""Phrases of one command; each is embedded, and each stays in the log."""
 
 
 def parse(command: str, now: float) -> list[dict[str, Any]]:
@@ -18,18 +21,28 @@ def parse(command: str, now: float) -> list[dict[str, Any]]:
     Raises:
         LlmrecError: no direction or no phrase.
     """
-    parts = [clean(part) for part in re.split(r",|;|\band\b(?=\s+(?:more|less|not?)\b)", command)]
-    parsed = [_part(part, now) for part in parts if part]
-    if not parsed:
+    parts = [part for piece in _BETWEEN.split(command) if (part := clean(piece))]
+    if not parts:
         raise LlmrecError(f"nothing to steer by: {_HELP}")
+    if len(parts) > _MOST:
+        raise LlmrecError(f"{len(parts)} phrases are too many for one command: at most {_MOST}.")
+    parsed: list[dict[str, Any]] = []
+    direction = ""
+    for part in parts:  # "more sailing, jazz": the direction holds until the next one
+        said = _COMMAND.match(part)
+        direction = said[1].lower() if said else direction
+        parsed.append(_part(part, direction, said[2] if said else part, now))
     return parsed
 
 
-def _part(part: str, now: float) -> dict[str, Any]:
-    match = _COMMAND.match(part)
-    if match is None:
+def typed(words: str) -> str:
+    """What somebody typed as interests, as a command: "sailing, jazz" is more of both; a direction stands as it is."""
+    return words if _COMMAND.match(words) else f"more {words}"
+
+
+def _part(part: str, direction: str, phrase: str, now: float) -> dict[str, Any]:
+    if not direction:
         raise LlmrecError(f"{part!r} does not begin with more, less or not: {_HELP}")
-    direction, phrase = match.groups()
     until = None
     for words, seconds in _HOW_LONG.items():
         if f" {phrase.lower()}".endswith(f" {words}"):
@@ -39,4 +52,4 @@ def _part(part: str, now: float) -> dict[str, Any]:
         phrase = phrase[3:]
     if not phrase.strip():
         raise LlmrecError(f"{part!r} names nothing: {_HELP}")
-    return {"phrase": phrase.strip(), "more": direction.lower() == "more", "until": until}
+    return {"phrase": phrase.strip(), "more": direction == "more", "until": until}

@@ -54,7 +54,7 @@ def test_a_like_brings_its_kind_up_within_the_same_press(filled: Engine) -> None
     before = filled.view("me")
     after = filled.record("me", "wood3", Kind.LIKE, view=View(keep=frozenset({"wood3"})))
     assert topics(after.ids).count("wood") == 8
-    assert topics(before.ids).count("wood") == 0
+    assert len(set(topics(before.ids))) == 8, "of everything a little, as long as nothing is known"
     assert after.revision > before.revision
     assert after.change is not None
     assert after.change.interest.startswith("wood")
