@@ -6,7 +6,7 @@ and `llmrec.source_sha256` (of `model.safetensors`): both encoders cut alike, an
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -67,6 +67,7 @@ def convert(
     *,
     name: str | None = None,
     expect_sha256: str | None = None,
+    about: Mapping[str, str] | None = None,
 ) -> ConvertReport:
     """Write the encoder in `source` to the GGUF file `out`, whole or not at all.
 
@@ -76,6 +77,7 @@ def convert(
         ftype: storage of the matrices.
         name: stored as `general.name`; the stem of `out` when None.
         expect_sha256: hex digest that `model.safetensors` must have.
+        about: more texts for the header by their key, e.g. `general.license`.
 
     Raises:
         ModelNotFound: `source` does not exist.
@@ -90,7 +92,7 @@ def convert(
             )
         title = name or out.stem
         try:
-            _write_whole(folder, out, ftype, title, digest)
+            _write_whole(folder, out, ftype, {"general.name": title, **(about or {})}, digest)
         except OSError as exc:
             raise ModelRejected(f"{out} could not be written: {exc.strerror or exc}.") from exc
     return ConvertReport(
@@ -106,24 +108,25 @@ def convert(
     )
 
 
-def _write_whole(folder: BertFolder, out: Path, ftype: FileType, name: str, digest: str) -> None:
+def _write_whole(folder: BertFolder, out: Path, ftype: FileType, about: Mapping[str, str], digest: str) -> None:
     """Write beside the target and rename, so that nobody ever sees half a file."""
     out.parent.mkdir(parents=True, exist_ok=True)
     handle, part = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}-", suffix=".part")
     os.close(handle)
     try:
-        _write(folder, Path(part), ftype, name, digest)
+        _write(folder, Path(part), ftype, about, digest)
         os.chmod(part, 0o644)
         os.replace(part, out)
     finally:
         Path(part).unlink(missing_ok=True)
 
 
-def _write(folder: BertFolder, path: Path, ftype: FileType, name: str, digest: str) -> None:
+def _write(folder: BertFolder, path: Path, ftype: FileType, about: Mapping[str, str], digest: str) -> None:
     from gguf import GGUFWriter
 
     writer = GGUFWriter(path, "bert")
-    writer.add_name(name)
+    for key, text in about.items():
+        writer.add_string(key, text)
     writer.add_file_type(_FILE_TYPE_IDS[ftype])
     writer.add_quantization_version(2)
     _add_shape(writer, folder)

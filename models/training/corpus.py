@@ -27,6 +27,7 @@ _SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[\"'(\[]?[A-Z0-9])")
 _NOT_AN_END = re.compile(r"(?:\b(?:[A-Z]|Mr|Mrs|Ms|Dr|St|Jr|Sr|vs|etc|No|Vol|approx|e\.g|i\.e|c)\.)$")
 _YEAR = re.compile(r"\s*\(\d{4}\)$")
 _WORD = re.compile(r"\w+")
+_OPENING_WORDS = 15
 
 
 class CorpusError(ModelError):
@@ -93,13 +94,31 @@ def plain(text: str) -> str:
     return " ".join(_WORD.findall(text.lower()))
 
 
-def titles_in(files: Iterable[Path]) -> frozenset[str]:
-    """Titles, as by `same_title`, of catalogues that must stay unseen.
+class Unseen:
+    """Catalogues that must stay unseen: a document is one of their items by its title or by how its text begins."""
 
-    Raises:
-        CorpusError: a file cannot be read.
-    """
-    return frozenset(same_title(row["title"]) for file in files for row in read_rows(file))
+    def __init__(self, files: Iterable[Path] = ()):
+        """Read the items of files in the import format.
+
+        Raises:
+            CorpusError: a file cannot be read.
+        """
+        self._titles: set[str] = set()
+        self._openings: set[str] = set()
+        for row in (row for file in files for row in read_rows(file)):
+            self._titles.add(same_title(row["title"]))
+            self._openings.add(_opening(row))
+        self._openings.discard("")
+
+    def __contains__(self, row: Row) -> bool:
+        """Whether this document must not be trained on."""
+        return same_title(row["title"]) in self._titles or _opening(row) in self._openings
+
+
+def _opening(row: Row) -> str:
+    """The first words of a text that is long enough for these to tell it from others."""
+    words = plain(row["text"][: 12 * _OPENING_WORDS]).split()
+    return " ".join(words[:_OPENING_WORDS]) if len(words) >= _OPENING_WORDS else ""
 
 
 def sentences(text: str) -> list[str]:

@@ -1,0 +1,156 @@
+"""What the student encoder reads: texts of every kind the app embeds, cut from documents, as token ids.
+
+The kinds follow the app: an item (title, full stop, the beginning of its text), a title alone, a sentence, a passage, a
+query of a few words, and a list of tags.
+"""
+
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from tokenizers import BertWordPieceTokenizer
+
+from llmrec.models.bert_folder import BertFolder
+from llmrec.models.training.corpus import Row, Split, Unseen, distinct, read_corpus, sentences, split_of
+
+FILES = ("films", "scitldr-train", "scitldr-dev", "wiki-*")
+"""Corpus files that are read."""
+
+_ITEM_CHARS = 800
+"""The app embeds so much of an item's text (`engine/embedding.py`)."""
+_LONG_ITEMS = 0.3
+"""Share of items with that much text; the others, with two sentences, take a quarter of the time."""
+_SENTENCE_CHARS, _FEW_SENTENCES, _TAG_CHARS = 20, 4, 5
+
+
+Kind = Literal["title", "item", "sentence", "passage", "query", "list"]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One text to embed."""
+
+    kind: Kind
+    """What the app would use it as."""
+    text: str
+    """The text itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How much is cut from each document, beside its title and itself as an item."""
+
+    sentences: int
+    """Single sentences at most."""
+    passages: int
+    """Passages of two to five sentences at most."""
+    lists: int
+    """Queries and tag lists at most, each."""
+
+
+_BUDGETS = {"wiki": Budget(8, 4, 2), "films": Budget(1, 0, 1), "scitldr": Budget(3, 1, 1)}
+
+
+def texts_of(row: Row, seed: int) -> Iterator[Text]:
+    """Texts to embed from one document; the same for the same title and seed."""
+    rng = np.random.default_rng([seed, zlib.crc32(row["title"].encode())])
+    title, text = row["title"], row["text"]
+    budget = _BUDGETS[row["source"].partition("-")[0]]
+    found = [sentence for sentence in sentences(text) if len(sentence) > _SENTENCE_CHARS]
+    yield Text("title", title)
+    yield Text("item", f"{title}. {text[:_ITEM_CHARS] if rng.random() < _LONG_ITEMS else ' '.join(found[:2])}")
+    for _ in range(budget.passages if len(found) > _FEW_SENTENCES else 0):
+        start = int(rng.integers(len(found)))
+        yield Text("passage", " ".join(found[start : start + int(rng.integers(2, 6))]))
+    for n in rng.permutation(len(found))[: budget.sentences]:
+        yield Text("sentence", found[n])
+    yield from _words_of(row, budget.lists, rng)
+
+
+def _words_of(row: Row, count: int, rng: np.random.Generator) -> Iterator[Text]:
+    """Queries (a few words in a row) and lists (genres and names, or longer words from all over the document)."""
+    words = [word.strip(".,;:()\"'") for word in row["text"].split()]
+    tags = [*row.get("genres", []), *row.get("cast", [])] or sorted({w for w in words if len(w) >= _TAG_CHARS})
+    for _ in range(count if tags else 0):
+        start = int(rng.integers(len(words)))
+        yield Text("query", " ".join(words[start : start + int(rng.integers(1, 7))]))
+        listed = ", ".join(rng.choice(tags, min(len(tags), int(rng.integers(2, 14))), replace=False))
+        listed = listed.lower() if rng.random() < 0.7 else listed
+        yield Text("list", f"{row['title']}. {listed}" if rng.random() < 0.5 else listed)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenTexts:
+    """Texts as token ids, one after another."""
+
+    ids: npt.NDArray[np.uint16]
+    """Token ids of all texts (t,), special tokens included."""
+    starts: npt.NDArray[np.int64]
+    """Where each of n texts begins, and the end of the last (n + 1,)."""
+
+    def __len__(self) -> int:
+        """Number of texts n."""
+        return len(self.starts) - 1
+
+    def text(self, n: int) -> npt.NDArray[np.uint16]:
+        """Token ids of one text."""
+        return self.ids[self.starts[n] : self.starts[n + 1]]
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """Tokens of each text (n,)."""
+        return np.diff(self.starts)
+
+
+def tokenizer_of(folder: BertFolder) -> BertWordPieceTokenizer:
+    """The folder's tokenizer, cutting where the folder's encoder cuts."""
+    tokenizer = BertWordPieceTokenizer(
+        {token: n for n, token in enumerate(folder.vocabulary)},
+        lowercase=folder.lowercase,
+        strip_accents=folder.strip_accents,
+    )
+    tokenizer.enable_truncation(folder.max_tokens)
+    return tokenizer
+
+
+def documents(corpus: Path, half: Split, unseen: Unseen, limit: int | None = None) -> Iterator[Row]:
+    """Documents of one half, without doubles and without those that must stay unseen.
+
+    Args:
+        corpus: folder with the files of `FILES`.
+        half: which half of the split.
+        unseen: items of the catalogues that the encoder is measured on.
+        limit: documents at most, from the first files on.
+    """
+    rows = (row for row in distinct(read_corpus(corpus, FILES)) if split_of(row["title"]) == half)
+    return islice((row for row in rows if row not in unseen), limit)
+
+
+def prepare(rows: Iterable[Row], tokenizer: BertWordPieceTokenizer, seed: int) -> TokenTexts:
+    """Cut documents into texts and these into tokens; equal texts are kept once."""
+    seen: set[int] = set()
+    parts: list[npt.NDArray[np.uint16]] = []
+    for row in rows:
+        texts = {text.text: hash(text.text) for text in texts_of(row, seed)}
+        new = [text for text, digest in texts.items() if digest not in seen]
+        seen.update(texts.values())
+        parts += [np.array(each.ids, np.uint16) for each in tokenizer.encode_batch(new)]
+    starts = np.concatenate([[0], np.cumsum([len(part) for part in parts])]).astype(np.int64)
+    return TokenTexts(np.concatenate(parts) if parts else np.zeros(0, np.uint16), starts)
+
+
+def save_texts(path: Path, texts: TokenTexts) -> None:
+    """Write texts to an `.npz` file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(path, ids=texts.ids, starts=texts.starts)
+
+
+def load_texts(path: Path) -> TokenTexts:
+    """Read what `save_texts` wrote."""
+    with np.load(path, allow_pickle=False) as kept:
+        return TokenTexts(kept["ids"], kept["starts"])
