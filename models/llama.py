@@ -24,6 +24,7 @@ FloatArray = npt.NDArray[np.float32]
 _LOG_WARN, _LOG_ERROR = 3, 4
 
 
+_ALL_LAYERS = -1
 _MAX_PIECE = 256
 _QUANTISED = {"f16": 1, "q8_0": 7, "q4_k_m": 15, "q5_k_m": 17, "q6_k": 18}
 """llama.cpp's numbers for the kinds of file that make sense here."""
@@ -42,12 +43,13 @@ lib.llama_log_set(_log, ctypes.c_void_p(0))
 class Weights:
     """A loaded model file and its vocabulary."""
 
-    def __init__(self, path: str, name: str):
+    def __init__(self, path: str, name: str, *, on_gpu: bool = False):
         """Load a file.
 
         Args:
             path: what llama.cpp opens, for instance `/proc/self/fd/5`.
             name: what errors call it.
+            on_gpu: put all layers on the graphics card; else the processor computes everything.
 
         Raises:
             ModelRejected: llama.cpp does not accept the file.
@@ -55,14 +57,15 @@ class Weights:
         lib.llama_backend_init()
         self.name = name
         params = lib.llama_model_default_params()
-        if not lib.llama_supports_gpu_offload():
-            params.n_gpu_layers = 0
+        params.n_gpu_layers = _ALL_LAYERS if on_gpu else 0
         overrides = _keep_marks()
         params.kv_overrides = overrides
         model = lib.llama_model_load_from_file(path.encode(), params)
         if model is None:
             raise ModelRejected(f"llama.cpp does not accept {name}; the log says why. Get it again or choose another.")
         self.model: Any = model
+        self.on_gpu = on_gpu
+        self.layers: int = lib.llama_model_n_layer(model)
         self.vocab: Any = lib.llama_model_get_vocab(model)
         self.train_context: int = lib.llama_model_n_ctx_train(model)
         self.dim: int = lib.llama_model_n_embd_out(model)
@@ -141,6 +144,7 @@ class _Context:
     """A llama.cpp context with a batch of its size; base of the two below."""
 
     def __init__(self, weights: Weights, params: Any, size: int):
+        params.offload_kqv = params.op_offload = weights.on_gpu
         context = lib.llama_init_from_model(weights.model, params)
         if context is None:
             raise ModelRejected(f"llama.cpp could not make a context of {size} tokens for {weights.name}.")

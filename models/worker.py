@@ -37,6 +37,7 @@ class Worker:
         self._cancelled: set[int] = set()
         self._encoder: Encoder | None = None
         self._generator: Generator | None = None
+        self._offload: dict[str, str] = {}
 
     def run(self) -> None:
         """Serve until the pipe ends, which ends the process."""
@@ -87,11 +88,31 @@ class Worker:
 
     def _load(self, number: int, fields: dict[str, Any]) -> None:
         """Load one model in place of the last one of its role."""
+        self._unload(fields["role"])
+        self._offload[fields["role"]] = self._place(fields)
+        self._send({"id": number, "is": "done"})
+
+    def _place(self, fields: dict[str, Any]) -> str:
+        """Load a model with all layers on the graphics card, else on the processor; returns which, in words."""
+        from llmrec.models.llama import uses_gpu
+
+        if not uses_gpu():
+            self._take(fields, on_gpu=False)
+            return "none: this build of llama.cpp computes on the processor"
+        try:
+            return f"all {self._take(fields, on_gpu=True)} layers on the graphics card"
+        except ModelError as exc:
+            self._take(fields, on_gpu=False)
+            told = f"none: the graphics card did not take it, so the processor computes ({exc})"
+            os.write(2, f"{fields['path']}: {told}\n".encode())
+            return told
+
+    def _take(self, fields: dict[str, Any], *, on_gpu: bool) -> int:
+        """Read a file and make its contexts; returns its number of layers."""
         from llmrec.models.encode import Encoder
         from llmrec.models.generate import Generator
         from llmrec.models.llama import Weights
 
-        self._unload(fields["role"])
         path = Path(fields["path"])
         header = read_header(path)
         with path.open("rb") as file:
@@ -99,7 +120,7 @@ class Worker:
             if [stat.st_ino, stat.st_size, stat.st_mtime_ns] != fields["stamp"]:
                 raise ModelRejected(f"{path.name} changed while it was loaded; try again.")
             same = f"/proc/self/fd/{file.fileno()}"  # the file that was checked, whatever the path means by now
-            weights = Weights(same if sys.platform == "linux" else str(path), path.name)
+            weights = Weights(same if sys.platform == "linux" else str(path), path.name, on_gpu=on_gpu)
         try:
             if fields["role"] == "embed":
                 self._encoder = Encoder(weights, header, self._threads)
@@ -108,7 +129,7 @@ class Worker:
         except ModelError:
             weights.close()
             raise
-        self._send({"id": number, "is": "done"})
+        return weights.layers
 
     def _unload(self, role: str) -> None:
         """Free the model of a role before its successor takes memory."""
@@ -148,10 +169,11 @@ class Worker:
         self._send({"id": number, "is": "done"})
 
     def _health(self, number: int, _: dict[str, Any]) -> None:
-        from llmrec.models.llama import system_info
+        from llmrec.models.llama import system_info, uses_gpu
 
         loaded = [role for role, model in (("embed", self._encoder), ("write", self._generator)) if model]
         answer = {"sandbox": self._confined, "threads": self._threads, "loaded": loaded, "system": system_info()}
+        answer |= {"offload": self._offload, "gpu": uses_gpu()}
         self._send({"id": number, "is": "done", "pid": os.getpid(), **answer})
 
     def _asked_to_stop(self, number: int) -> Callable[[], bool]:

@@ -1,0 +1,113 @@
+"""Layers on the graphics card: all of them where the build can, none where it fails, and `health` says which and why.
+
+No card is needed: the functions of llama.cpp that would find one are replaced.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llmrec.models.check import stamp_of
+from llmrec.models.errors import ModelRejected
+from llmrec.models.protocol import FrameDecoder
+from llmrec.models.worker import Worker
+
+llama = pytest.importorskip("llmrec.models.llama")
+
+
+class Process:
+    """A worker in this process, and what it answers."""
+
+    def __init__(self) -> None:
+        self._out, self._in = os.pipe()
+        self._decoder = FrameDecoder()
+        self.worker = Worker(-1, self._in, 1, "")
+
+    def load(self, path: Path, role: str = "write") -> dict[str, Any]:
+        """Load a model, and what `health` says then."""
+        self.worker._load(1, {"path": str(path), "role": role, "stamp": list(stamp_of(path))})
+        self.worker._health(2, {})
+        self._decoder.feed(os.read(self._out, 65_536))
+        assert self._decoder.next() is not None
+        frame = self._decoder.next()
+        assert frame is not None
+        return frame.fields
+
+    def close(self) -> None:
+        self.worker._unload("write")
+        os.close(self._in)
+        os.close(self._out)
+
+
+@pytest.fixture
+def process() -> Iterator[Process]:
+    made = Process()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def card(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[int]]:
+    """Pretend that there is a graphics card, which fails at a function; returns the layers that were asked for."""
+
+    def pretend(fails_at: str) -> list[int]:
+        asked: list[int] = []
+        load, init = llama.lib.llama_model_load_from_file, llama.lib.llama_init_from_model
+
+        def loading(path: bytes, params: Any) -> Any:
+            asked.append(params.n_gpu_layers)
+            return None if fails_at == "load" and params.n_gpu_layers else load(path, params)
+
+        def making(model: Any, params: Any) -> Any:
+            return None if fails_at == "context" and params.offload_kqv else init(model, params)
+
+        monkeypatch.setattr(llama.lib, "llama_supports_gpu_offload", lambda: True)
+        monkeypatch.setattr(llama.lib, "llama_model_load_from_file", loading)
+        monkeypatch.setattr(llama.lib, "llama_init_from_model", making)
+        return asked
+
+    return pretend
+
+
+def test_a_build_without_offload_says_so(process: Process, writer_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(llama.lib, "llama_supports_gpu_offload", lambda: False)
+    says = process.load(writer_file)
+    assert says["gpu"] is False
+    assert says["offload"] == {"write": "none: this build of llama.cpp computes on the processor"}
+
+
+def test_all_layers_go_to_the_card(process: Process, writer_file: Path, card: Callable[[str], list[int]]) -> None:
+    asked = card("nothing")
+    says = process.load(writer_file)
+    assert says["gpu"] is True
+    assert says["offload"] == {"write": "all 2 layers on the graphics card"}
+    assert asked == [-1]
+
+
+@pytest.mark.parametrize("fails_at", ["load", "context"])
+def test_a_card_that_fails_costs_one_line(
+    process: Process,
+    writer_file: Path,
+    card: Callable[[str], list[int]],
+    capfd: pytest.CaptureFixture[str],
+    fails_at: str,
+) -> None:
+    asked = card(fails_at)
+    says = process.load(writer_file)
+    assert asked == [-1, 0]
+    assert says["offload"]["write"].startswith("none: the graphics card did not take it, so the processor computes")
+    assert says["loaded"] == ["write"]
+    lines = [line for line in capfd.readouterr().err.splitlines() if "graphics card" in line]
+    assert len(lines) == 1
+
+
+def test_a_file_that_nothing_takes_is_refused(
+    process: Process, tmp_path: Path, card: Callable[[str], list[int]]
+) -> None:
+    card("nothing")
+    (tmp_path / "bad.gguf").write_bytes(b"GGUF" + bytes(60))
+    with pytest.raises(ModelRejected):
+        process.load(tmp_path / "bad.gguf")
