@@ -171,7 +171,7 @@ class Trainer:
             parts.vectors + self.recipe.tokens_weight * parts.tokens.sum() + self.recipe.pairs_weight * parts.pairs
         )
         self._optimizer.zero_grad()
-        weighted.backward()
+        torch.autograd.backward(weighted)
         nn.utils.clip_grad_norm_(self.student.parameters(), 1.0)
         self._optimizer.step()
         return parts
