@@ -1,11 +1,14 @@
 """A self-check: store, encoder, writer, and whether anything asks for the network."""
 
+import os
 import platform
+import re
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +53,8 @@ def _checks(db: Path | None) -> Iterator[Check]:
         counts = f"{status.items} items, {status.pending} of them without vector, {status.events} log entries"
         yield Check("items", True, counts)
         yield _encoder(engine)
-        yield _process(engine)
-        yield Check("writer", True, status.writer or "none installed: texts are the items' own words")
+        yield _writer(engine)
+        yield from _process(engine)  # after both models were used, so that it knows where they compute
         yield _ranking(engine)
 
 
@@ -60,33 +63,66 @@ def _encoder(engine: Engine) -> Check:
         started = time.perf_counter()
         vectors = engine.embed_texts(["boats and tides", "sailing on the sea", "interest rates"])
         seconds = time.perf_counter() - started
-        speed = _texts_a_second(engine)
+        speed = _rate(engine.encoder_speed())
     except LlmrecError as exc:
         return Check("encoder", False, str(exc))
     close, far = float(vectors[0] @ vectors[1]), float(vectors[0] @ vectors[2])
     note = engine.status().note
-    found = (
-        f"{engine.encoder_id}, {vectors.shape[1]} dimensions, first answer {seconds:.2f} s, {speed:.0f} texts a second"
-    )
+    found = f"{engine.encoder_id}, {vectors.shape[1]} dimensions, first answer {seconds:.2f} s{speed}"
     return Check("encoder", close > far or bool(note), f"{found}; {note}" if note else found)
 
 
-def _texts_a_second(engine: Engine, count: int = 24) -> float:
-    """Speed on texts of about 100 tokens."""
-    text = " ".join(["The harbour fills twice a day, and the tide table says when."] * 7)
-    started = time.perf_counter()
-    engine.embed_texts([f"{k} {text}" for k in range(count)])
-    return count / (time.perf_counter() - started)
+def _writer(engine: Engine) -> Check:
+    name = engine.status().writer
+    if not name:
+        return Check("writer", True, "none installed: texts are the items' own words")
+    try:
+        return Check("writer", True, f"{name}{_rate(engine.writer_speed())}")
+    except LlmrecError as exc:
+        return Check("writer", False, f"{name}: {exc}")
 
 
-def _process(engine: Engine) -> Check:
+def _rate(tokens_a_second: float | None) -> str:
+    return "" if tokens_a_second is None else f", {tokens_a_second:,.0f} tokens a second"
+
+
+def _process(engine: Engine) -> Iterator[Check]:
     try:
         says = engine.model_process()
     except LlmrecError as exc:
-        return Check("model process", False, str(exc))
-    return Check(
-        "model process", True, "; ".join(f"{key} {value}" for key, value in says.items() if key not in ("id", "is"))
-    )
+        yield Check("model process", False, str(exc))
+        return
+    if not says:
+        yield Check("model process", True, "none: no model of llama.cpp is in use")
+        return
+    yield Check("llama.cpp", True, f"{_binding()}; {features(says['system'])}")
+    threads = says["threads"]
+    yield Check("threads", True, f"{threads} of {os.cpu_count()} cores for the encoder, {max(1, threads - 1)} to write")
+    yield Check("offload", True, _offload(says["gpu"], says["offload"]))
+    yield Check("model process", True, f"pid {says['pid']}; sandbox {says['sandbox']}")
+
+
+def _binding() -> str:
+    try:
+        return f"llama-cpp-python {version('llama-cpp-python')}"
+    except PackageNotFoundError:
+        return "llama-cpp-python of unknown version"
+
+
+def features(system: str) -> str:
+    """What llama.cpp was built for and found: "CPU with AVX2, FMA" from "CPU : AVX2 = 1 | FMA = 1 | NEON = 0 | "."""
+    parts = []
+    for device, flags in re.findall(r"(\w+) : ((?:[\w ]+ = [^|]+\| ?)+)", system):
+        found = re.findall(r"(\w+) = 1 ", flags)
+        parts.append(f"{device} with {', '.join(found)}" if found else device)
+    return "; ".join(parts) or system
+
+
+def _offload(gpu: bool, layers: dict[str, str]) -> str:
+    if not gpu:
+        return "none: this build of llama.cpp computes on the processor; CMAKE_ARGS=-DGGML_CUDA=on builds for NVIDIA"
+    names = {"embed": "encoder", "write": "writer"}
+    return "; ".join(f"{names[role]}: {where}" for role, where in layers.items()) or "no model is loaded"
 
 
 def _ranking(engine: Engine) -> Check:

@@ -21,7 +21,7 @@ from llmrec.engine.interests import ACTIONS
 from llmrec.engine.items import Items
 from llmrec.engine.lists import Lists
 from llmrec.engine.live import Live
-from llmrec.engine.log import HALF_LIFE, LogEntry, active, named, redoable
+from llmrec.engine.log import HALF_LIFE, LogEntry, active, believed, named, redoable
 from llmrec.engine.paths import Paths, find_paths
 from llmrec.engine.phrasing import Phrased, Phraser, facts
 from llmrec.engine.policies import DEFAULT_POLICY
@@ -273,8 +273,9 @@ class Engine:
         return self.add_events(list(read))
 
     def add_events(self, events: Sequence[Event]) -> int:
-        """Append events, all or none; returns their number."""
-        count = self._store.append_many(events)
+        """Append events, all or none; returns their number. Times that cannot be count as now."""
+        now = self._clock()
+        count = self._store.append_many([replace(event, at=believed(event.at, now)) for event in events])
         with self._lock:
             for user in {event.user for event in events}:
                 self._live.forget_person(user)
@@ -310,7 +311,7 @@ class Engine:
             now = self._clock()
             interests = self._live.person(user, now).interests
             before = interests.shares(now)
-            event = Event(user, item, Kind(kind), min(at if at is not None else now, now), value)
+            event = Event(user, item, Kind(kind), believed(now if at is None else at, now), value)
             entry = LogEntry(self._store.append(event), event.kind, item, event.at, value)
             cluster = self._live.learn(user, entry, now)
             self._readers.acted(user, item, event.kind)
@@ -681,6 +682,27 @@ class Engine:
             ModelError: it cannot be started.
         """
         return self._host.health() if self._host is not None else {}
+
+    def encoder_speed(self) -> float | None:
+        """Tokens a second of the encoder here, measured now; None where it is not llama.cpp that runs it.
+
+        Raises:
+            ModelError: it failed.
+        """
+        from llmrec.models import llamacpp, speed
+
+        encoder = self._live.vectors.embedder
+        return speed.encoder_speed(encoder) if isinstance(encoder, llamacpp.LlamaEmbedder) else None
+
+    def writer_speed(self) -> float | None:
+        """The same of the writer; None also where there is none.
+
+        Raises:
+            ModelError: it failed.
+        """
+        from llmrec.models import llamacpp, speed
+
+        return speed.writer_speed(self._writer) if isinstance(self._writer, llamacpp.LlamaWriter) else None
 
     def setting(self, key: str, default: str = "") -> str:
         """A kept setting of the screen."""
