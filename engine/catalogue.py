@@ -135,8 +135,8 @@ class Catalogue:
         return make_index(self.vectors)
 
     def nearest(self, vector: FloatArray, k: int) -> tuple[RowArray, FloatArray]:
-        """The k items most alike to a unit vector and their cosines, highest first. (d,) -> (k,), (k,)."""
-        return self.index.search(vector, k)
+        """The k items most alike to a vector and their cosines, highest first. (d,) -> (k,), (k,)."""
+        return self.index.search(unit(vector), k)
 
     def meant(self, phrase: FloatArray) -> FloatArray:
         """The unit vector (d,) of a typed phrase, moved half way to the items it is about.
@@ -147,7 +147,7 @@ class Catalogue:
         near = (
             np.maximum(cosines, 0) ** 2 @ self.vectors[rows]
         )  # (5,) @ (5, d) -> (d,); what is hardly alike hardly counts
-        return unit(phrase + unit(near))
+        return unit(unit(phrase) + unit(near))
 
     def vector(self, event: Interaction) -> FloatArray:
         """Unit vector of what an event is about, (d,)."""

@@ -1,9 +1,11 @@
 """The append-only log as read: which entries count, and what undo and redo would take back."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from llmrec.engine.policies.base import EARLIEST
 from llmrec.engine.records import ItemId, Kind
 
 HALF_LIFE = "half_life"
@@ -27,6 +29,11 @@ class LogEntry:
     def event_kind(self) -> Kind | None:
         """What was done with an item; None for undos and corrections."""
         return Kind(self.kind) if self.item is not None and self.undoes is None else None
+
+
+def believed(at: float, now: float) -> float:
+    """A time the log can hold: never later than now, not before 1906, and now where it is no number."""
+    return now if math.isnan(at) else min(max(at, EARLIEST), now)
 
 
 def active(entries: Sequence[LogEntry]) -> list[LogEntry]:
