@@ -23,7 +23,7 @@ Split = Literal["train", "held-out"]
 HELD_OUT = 0.02
 """Share of documents that no model is trained on."""
 
-_SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[\"'(\[]?[A-Z0-9])")
+_SENTENCE_END = re.compile(r"(?:(?<=[.!?])|(?<=[.!?][\"')\]]))\s+(?=[\"'(\[]?[A-Z0-9])")
 _NOT_AN_END = re.compile(r"(?:\b(?:[A-Z]|Mr|Mrs|Ms|Dr|St|Jr|Sr|vs|etc|No|Vol|approx|e\.g|i\.e|c)\.)$")
 _YEAR = re.compile(r"\s*\(\d{4}\)$")
 _WORD = re.compile(r"\w+")
