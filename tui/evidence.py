@@ -12,6 +12,8 @@ _NAMES = {
     ("length", False): "shorter than most",
     ("date", True): "from a time you pick",
     ("date", False): "from a time you leave",
+    ("fresh", True): "still fresh",
+    ("fresh", False): "no longer fresh",
 }
 _NOUN = {
     Kind.LIKE: "like",

@@ -88,7 +88,7 @@ class _State:
     touched: tuple[int, ...]
     """Rows with events: they are no longer chosen from."""
     advantage: DoubleArray
-    """(E + facts,) sum over steps of log 1 / (place + 3)."""
+    """(E + 2,) sum over steps of log 1 / (place + 3)."""
     steps: float
     """Steps that taught the gate, fading."""
     mood: float
@@ -109,6 +109,7 @@ class Blend:
         n, e = len(catalogue), len(self.recipe.experts)
         self._length = facts.written(catalogue.texts)
         self._periods = facts.Periods(catalogue)
+        self._freshness = facts.Freshness(catalogue)
         nothing = np.zeros(len(self.recipe.priors))
         zeros = np.zeros((e, n), np.float32)
         steady, dates = np.zeros((0, n), np.float32), np.zeros(n, np.float32)
@@ -217,7 +218,7 @@ class Blend:
         return np.asarray(faded + state.steady[self.recipe.spaces], np.float32)
 
     def gate(self, now: float) -> DoubleArray:
-        """Weight of each expert and fact for this user, (E + facts,)."""
+        """Weight of each expert, of length and of date for this user, (E + 2,)."""
         state, recipe = self._state, self.recipe
         gained = state.advantage / (state.steps + _CAUTION)
         gained -= gained @ recipe.priors / recipe.priors.sum()
@@ -237,7 +238,8 @@ class Blend:
         usable = deviation > 1e-6 * np.sqrt(np.maximum(power, 1e-12))
         gate = self.gate(now)
         own = np.where(usable, gate[: len(sums)], 0)
-        return _View(sums, means, 1 / np.where(usable, deviation, np.inf), own, gate[len(sums) :])
+        learnt = gate[len(sums) :]
+        return _View(sums, means, 1 / np.where(usable, deviation, np.inf), own, np.append(learnt, self.recipe.fresh))
 
     def scores(self, now: float) -> FloatArray:
         """The mixed score of all items, (n,)."""
@@ -247,17 +249,21 @@ class Blend:
         total = factor.astype(np.float32) @ view.sums  # (E,) @ (E, n) -> (n,)
         total -= np.float32(factor @ view.means)
         view.squeeze(total)
-        total += np.float32(view.facts[facts.LENGTH]) * self._length
-        total += np.float32(view.facts[facts.DATE]) * self._state.dates
+        for weight, fact in zip(view.facts, self._facts(now), strict=True):
+            total += np.float32(weight) * fact
         return total
+
+    def _facts(self, now: float) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Length, date and freshness of the items, (n,) each, in the order of `facts.PARTS`."""
+        return self._length, self._state.dates, self._freshness.at(moment(now))
 
     def explain(self, row: int, now: float) -> list[Contribution]:
         """Each event's share in each expert, and the item's own facts."""
         self._follow_catalogue()
         state, view = self._state, self._view(now)
         parts = [
-            Contribution(facts.PARTS[facts.LENGTH], float(view.facts[facts.LENGTH] * self._length[row])),
-            Contribution(facts.PARTS[facts.DATE], float(view.facts[facts.DATE] * state.dates[row])),
+            Contribution(name, float(weight * fact[row]))
+            for name, weight, fact in zip(facts.PARTS, view.facts, self._facts(now), strict=True)
         ]
         weights = self._event_weights(now)
         spoken = [j for j in range(len(state.events)) if np.any(weights[:, j])]
@@ -322,7 +328,7 @@ class _View:
     gate: DoubleArray
     """(E,) weights of the experts."""
     facts: DoubleArray
-    """Weights of the facts."""
+    """(3,) weights of length, date and freshness."""
 
     def squeeze(self, total: FloatArray) -> None:
         """Take from the total what the few outliers of each expert have too much."""

@@ -59,6 +59,8 @@ class Recipe:
     """Prior weight of how much is written about an item."""
     date: float = 0.4
     """Prior weight of the period in which an item appeared."""
+    fresh: float = 0.4
+    """Weight of freshness by the item's own half-life. Not learnt: whoever picks only what is new teaches the dates."""
     learning: float = 1.0
     """How far the gate follows what it learns of the user."""
     against: float = 0.3
@@ -71,7 +73,7 @@ class Recipe:
 
     @cached_property
     def priors(self) -> DoubleArray:
-        """Prior weights of the experts and the two facts, (E + 2,)."""
+        """Prior weights of the experts, of length and of date, (E + 2,)."""
         return np.array([*(expert.prior for expert in self.experts), self.length, self.date])
 
     @cached_property

@@ -1,24 +1,30 @@
 """What speaks for an item before any likeness: how much is written about it, and when it appeared.
 
-One private user has no crowd to ask what is popular. But people write more about what many know, and a user who
-picks from one period, or picks only what is new, keeps doing so. Both are read off the catalogue itself.
+One private user has no crowd to ask what is popular. But people write more about what many know; a user who picks
+from one period, or only what is new, keeps doing so; and news is stale tomorrow where a course is good for years.
+All three are read off the catalogue itself.
 """
 
 import numpy as np
 
 from llmrec.engine.catalogue import Catalogue
+from llmrec.engine.policies.base import DAY
+from llmrec.engine.records import IntArray
 from llmrec.engine.vectors import DoubleArray
 from llmrec.models import FloatArray
 
-LENGTH, DATE = 0, 1
-PARTS = ("length", "date")
-PRIORS = np.array([0.7, 0.3])
+PARTS = ("length", "date", "fresh")
+"""Their names in explanations."""
 _BINS = 48
 """Periods of equally many items into which the catalogue's dates are cut."""
 _WIDTH = 2.0
 """Periods over which one event spreads (standard deviation)."""
 _LEAST_SPREAD = 0.35
 """Nats: a factor of 1.4 in length or in odds; a catalogue whose items differ less is told apart by other things."""
+_LEAST_FRESHNESS = 0.2
+"""The least deviation of freshness (0 to 1) that is stretched to 1."""
+_LONGEST_GAP = 60 * DAY
+"""Seconds that an item stays fresh at most because its source has not posted since."""
 _DOUBT = 2.0
 """Events' worth of belief that the user's dates are those of the catalogue."""
 
@@ -67,3 +73,47 @@ class Periods:
         ratio -= shares @ ratio
         ratio /= max(float(np.sqrt(shares @ ratio**2)), _LEAST_SPREAD)
         return np.append(ratio, 0.0).astype(np.float32)[self.period]
+
+
+class Freshness:
+    """How fresh each item is at a moment: f = 2^(-age / h), h its own half-life (`half_life`).
+
+    A source that posts once a month should not vanish under one that posts hourly, so h is at least the mean time
+    between two posts of the item's source.
+    """
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        """Learn the sources' rates; half-lives are read when asked, because a user may correct them at any time."""
+        self._catalogue = catalogue
+        self._gaps = _gaps(catalogue.published, catalogue.sources)
+        self._last: tuple[float, DoubleArray, FloatArray] | None = None
+
+    def at(self, now: float) -> FloatArray:
+        """Freshness f standardised over the items, 0 where nothing is known; steps once a minute. (n,)."""
+        minute, half_lives = now // 60 * 60, self._catalogue.half_lives
+        if self._last is None or self._last[0] != minute or not np.array_equal(self._last[1], half_lives, True):
+            self._last = minute, half_lives.copy(), self._computed(minute)
+        return self._last[2]
+
+    def _computed(self, now: float) -> FloatArray:
+        half_lives, published = self._catalogue.half_lives, self._catalogue.published
+        known = np.flatnonzero(np.isfinite(half_lives) & np.isfinite(published))
+        fresh = np.zeros(len(self._catalogue), np.float32)
+        if len(known):
+            age = np.maximum(now - published[known], 0)
+            f = np.exp2(-np.minimum(age / np.maximum(half_lives[known], self._gaps[known]), 100))
+            fresh[known] = (f - f.mean()) / max(float(f.std()), _LEAST_FRESHNESS)
+        return fresh
+
+
+def _gaps(published: DoubleArray, sources: IntArray) -> DoubleArray:
+    """Mean seconds between two posts of each item's source, at most `_LONGEST_GAP`; 0 for a single post. (n,)."""
+    known = np.isfinite(published)
+    codes = sources[known]
+    size = int(sources.max(initial=-1)) + 1
+    count = np.bincount(codes, minlength=size)
+    first, last = np.full(size, np.inf), np.full(size, -np.inf)
+    np.minimum.at(first, codes, published[known])
+    np.maximum.at(last, codes, published[known])
+    spans = np.where(count > 1, last - first, 0)
+    return np.asarray(np.minimum(spans / np.maximum(count - 1, 1), _LONGEST_GAP)[sources])

@@ -201,3 +201,39 @@ def test_the_mood_follows_a_turn_to_another_topic_and_passes_with_time() -> None
     scores = policy.scores(NOW)
     assert scores[61::3].mean() > scores[60::3].mean(), "five clicks outweigh twenty of another mood"
     assert policy.mood(NOW + 60 * DAY) == pytest.approx(0.25, abs=0.01)
+
+
+def dated(ages: Sequence[float], half_lives: Sequence[float], sources: Sequence[int] | None = None) -> Catalogue:
+    """Items that differ in nothing but their age and half-life (days) and their source."""
+    n = len(ages)
+    published = NOW - DAY * np.array(ages)
+    codes = np.arange(n, dtype=np.int32) if sources is None else np.array(sources, np.int32)
+    return Catalogue(np.ones((n, 4), np.float32), published, codes, ["same words"] * n, DAY * np.array(half_lives))
+
+
+def test_what_is_stale_sinks_by_its_own_half_life() -> None:
+    scores = taught("blend", [], dated([2, 2, 0.1, np.nan], [0.5, 900, 0.5, 0.5])).scores(NOW)
+    assert scores[1] > scores[2] > scores[0]  # a course of two days ago, today's news, news of two days ago
+    assert scores[2] > scores[3] > scores[0]  # an unknown date speaks neither for nor against
+
+
+def test_a_half_life_that_is_corrected_counts_at_once() -> None:
+    catalogue = dated([2, 2, 0.1], [0.5, 900, 0.5])
+    policy = taught("blend", [], catalogue)
+    before = policy.scores(NOW)
+    catalogue.half_lives[0] = 900 * DAY
+    assert policy.scores(NOW)[0] > before[0]
+
+
+def test_a_source_that_posts_rarely_stays_longer() -> None:
+    hourly, monthly = [k / 24 for k in range(240)], [9.0, 39.0, 69.0]
+    catalogue = dated([*hourly, *monthly], [1] * 243, [0] * 240 + [1] * 3)
+    scores = taught("blend", [], catalogue).scores(NOW)
+    assert scores[240] > scores[9 * 24]  # both nine days old
+
+
+def test_freshness_is_a_part_of_the_score() -> None:
+    policy = taught("blend", [[on(1)]], dated([2, 2, 0.1], [0.5, 900, 0.5]))
+    parts = {part.part: part.amount for part in policy.explain(2, NOW)}
+    assert parts["fresh"] > 0
+    assert sum(parts.values()) == pytest.approx(float(policy.scores(NOW)[2]), abs=1e-5)
