@@ -53,7 +53,7 @@ def judge(ctx: click.Context, most: int | None) -> None:
 
 def judge_items(engine: Engine, most: int | None) -> None:
     """Judge what waits, the newest first, under a bar; nothing without a writer."""
-    waiting = engine.unjudged()
+    waiting = list(engine.unjudged())
     if not waiting:
         return
     done = 0

@@ -578,8 +578,8 @@ class Engine:
             said = self._half_lives.correct(user, self.item(item), seconds, now)
             return self._lists.answer(user, view, now, Change(Kind.LIKE, ItemId(""), said), started)
 
-    def unjudged(self, first: Sequence[ItemId] = ()) -> list[ItemId]:
-        """Items whose half-life the writer in use has not judged yet: `first` of all, then the newest."""
+    def unjudged(self, first: Sequence[ItemId] = ()) -> Iterator[ItemId]:
+        """Items whose half-life the writer in use has still to judge: `first` of all, then the newest."""
         return self._half_lives.unjudged(first)
 
     def judge(self, ids: Sequence[ItemId], cancel: Cancel | None = None) -> Iterator[Progress]:

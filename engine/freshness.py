@@ -19,6 +19,10 @@ from llmrec.engine.store import Store
 from llmrec.models import Writer
 
 USER = "you"
+_TITLE = 40
+"""Characters of a title in the log."""
+_PAGE = 100
+"""Items read at once while looking for what waits."""
 _NOTHING = Item(ItemId(""), "N/A", "N/A")
 """An item that says nothing, for a writer's bias."""
 
@@ -45,7 +49,8 @@ class HalfLives:
     def correct(self, user: str, item: Item, seconds: float | None, now: float) -> str:
         """Keep the user's word in the log (None: take it away) and apply it; returns it in words."""
         words = half_life.in_words(seconds) if seconds is not None else "as long as the rule or the writer says"
-        said = f"{item.title} stays fresh {words}"
+        title = item.title if len(item.title) <= _TITLE else f"{item.title[:_TITLE].rstrip()}…"
+        said = f'"{title}" stays fresh {words}'
         payload = {"item": item.id, "seconds": seconds, "words": said}
         self._store.append_correction(user, HALF_LIFE, payload, now)
         self.apply(item)
@@ -58,15 +63,19 @@ class HalfLives:
             if row is not None:
                 self._live.items.half_lives[row] = self.of(item).seconds
 
-    def unjudged(self, first: Sequence[ItemId] = ()) -> list[ItemId]:
-        """Items that neither the user nor the writer in use has judged: `first` of all, then the newest."""
+    def unjudged(self, first: Sequence[ItemId] = ()) -> Iterator[ItemId]:
+        """Items that neither the user, their source nor the writer in use has judged: `first`, then the newest."""
         if self._writer is None:
-            return []
+            return
         done = (USER, self._writer.model_id)
         said = {item for item, (_, by) in self._store.half_lives().items() if by in done}
         columns = self._store.columns()
         order = sorted(range(len(columns.ids)), key=lambda row: -_known(float(columns.published[row])))
-        return [i for i in dict.fromkeys([*first, *(columns.ids[row] for row in order)]) if i not in said]
+        waiting = [i for i in dict.fromkeys([*first, *(columns.ids[row] for row in order)]) if i not in said]
+        for start in range(0, len(waiting), _PAGE):
+            for item in self._store.items(waiting[start : start + _PAGE]):
+                if not half_life.declared(item):
+                    yield item.id
 
     def judge(self, ids: Sequence[ItemId], cancel: Cancel | None) -> Iterator[Progress]:
         """Ask the writer of each item whether it will still be useful in a year; each answer is kept at once.

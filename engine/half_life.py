@@ -53,6 +53,11 @@ def by_rule(item: Item) -> float:
     return _BY_DOMAIN.get(item.domain, math.nan)
 
 
+def declared(item: Item) -> bool:
+    """Whether the source itself says so, as "news" does: then no model is asked."""
+    return any(tag.lower() in _BY_TAG for tag in item.tags)
+
+
 def from_probability(p_useful_in_a_year: float) -> float:
     """Seconds from P(still useful in a year): 10 days at 0 to a year at 1, linear between (as Feedoscope does)."""
     return _SHORTEST + p_useful_in_a_year * (_LONGEST - _SHORTEST)

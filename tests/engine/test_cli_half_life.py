@@ -59,7 +59,7 @@ def test_a_correction_can_be_taken_back(run, tmp_path: Path) -> None:  # type: i
     run("import", str(tmp_path / "i.jsonl"))
     assert run("half-life", "a", "2 days").stdout == "How to sail: stays fresh 2 days (you)\n"
     assert json.loads(run("half-life", "a", "--json").stdout) == {"item": "a", "seconds": 2 * DAY, "by": "you"}
-    assert run("undo").stdout == "undone: How to sail stays fresh 2 days\n"
+    assert run("undo").stdout == 'undone: "How to sail" stays fresh 2 days\n'
     assert "(rule)" in run("half-life", "a").stdout
     run("redo")
     assert "(rule)" in run("half-life", "a", "auto").stdout

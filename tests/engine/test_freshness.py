@@ -107,15 +107,22 @@ def test_the_writer_judges_and_its_word_ranks_at_once(make: Callable[..., Engine
 
 def test_what_waits_is_asked_first_then_the_newest_and_nothing_twice(make: Callable[..., Engine]) -> None:
     engine = make(Judge({}))
-    assert engine.unjudged(["i1"]) == ["i1", "i3", "i2", "i0"]
+    assert list(engine.unjudged(["i1"])) == ["i1", "i3", "i2", "i0"]
     list(engine.judge(["i3"]))
     engine.set_half_life("me", "i2", DAY)
-    assert engine.unjudged() == ["i1", "i0"]
+    assert list(engine.unjudged()) == ["i1", "i0"]
+
+
+def test_what_its_source_calls_news_is_not_asked_about(make: Callable[..., Engine]) -> None:
+    engine = make(Judge({}))
+    engine.add_items([Item("n", "News of today", tags=("sea", "news"), domain="feed")])  # type: ignore[arg-type]
+    assert "n" not in list(engine.unjudged())
+    assert engine.half_life("n").seconds == NEWS  # type: ignore[arg-type]
 
 
 def test_without_a_writer_nothing_waits(make: Callable[..., Engine]) -> None:
     engine = make(None)
-    assert engine.unjudged(["i1"]) == []
+    assert list(engine.unjudged(["i1"])) == []
     assert list(engine.judge(["i1"])) == []
 
 
@@ -135,9 +142,9 @@ def test_new_content_is_judged_again_and_another_writer_judges_anew(make: Callab
     list(engine.judge(["i0", "i1"]))
     engine.add_items([ITEMS[0], Item("i1", "Item 1", "Rewritten.", domain="feed")])
     assert [engine.half_life(i).by for i in ("i0", "i1")] == ["judge@0", "rule"]
-    assert "i1" in engine.unjudged()
+    assert "i1" in list(engine.unjudged())
     engine.store.save_half_life("i3", DAY, "another@1")
-    assert "i3" in engine.unjudged()
+    assert "i3" in list(engine.unjudged())
     assert engine.half_life("i3").seconds == DAY
 
 
@@ -148,7 +155,7 @@ def test_the_users_word_stays_and_undo_takes_it_back(make: Callable[..., Engine]
     array, row = engine.items_in_memory.catalogue.half_lives, engine.items_in_memory.rows["i0"]
     batch = engine.set_half_life("me", "i0", CHOICES["2 days"])
     assert batch.change is not None
-    assert batch.change.title == "Item 0 stays fresh 2 days"
+    assert batch.change.title == '"Item 0" stays fresh 2 days'
     engine.store.save_half_life("i0", YEAR, "judge@0")
     assert (engine.half_life("i0").seconds, engine.half_life("i0").by) == (2 * DAY, "you")
     assert array[row] == 2 * DAY
@@ -159,7 +166,7 @@ def test_the_users_word_stays_and_undo_takes_it_back(make: Callable[..., Engine]
     undone = engine.undo("me").change
     assert undone is not None
     assert undone.undone
-    assert undone.title == "Item 0 stays fresh 2 days"
+    assert undone.title == '"Item 0" stays fresh 2 days'
     assert engine.half_life("i0").by == judged.by
     engine.redo("me")
     assert array[row] == engine.half_life("i0").seconds == 2 * DAY

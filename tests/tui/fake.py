@@ -34,6 +34,7 @@ from llmrec.engine import (
     Why,
     Written,
 )
+from tests.tui.fake_models import FakeModels
 
 NOW = 1_760_000_000.0
 DAY = 86_400.0
@@ -109,6 +110,7 @@ class FakeEngine:
         self.slow_ahead = False
         """Working ahead blocks until it is cancelled."""
         self.calls: list[str] = []
+        self.models = FakeModels()
 
     # Items.
 
@@ -266,7 +268,9 @@ class FakeEngine:
             direction, _, phrase = command.partition(" ")
             if direction not in ("more", "less") or not phrase:
                 raise LlmrecError(f"{command!r} does not begin with more or less.")
-            return self._correct(user, (phrase, "boost" if direction == "more" else "less"), view)
+            for each in phrase.split(", "):
+                batch = self._correct(user, (each, "boost" if direction == "more" else "less"), view)
+            return batch
 
     def _correct(self, user: str, control: tuple[str, str], view: View | None) -> Batch:
         event = Event(user, ItemId(""), Kind.LIKE, self._clock(), None, len(self._log) + 1)
@@ -357,7 +361,9 @@ class FakeEngine:
         ]
 
     def status(self) -> Status:
-        return Status(len(self._items), len(self._log), self.pending, "fake-encoder@0", self.writer, "")
+        models, items = self.models, len(self._items)
+        left = models.missing if models.next else 0
+        return Status(items, len(self._log), self.pending, models.serving, self.writer, "", models.next, left)
 
     def half_life(self, item: ItemId) -> HalfLife:
         said = [e.control for e in self._live() if e.control is not None and e.control[0] == f"fresh {item}"]
@@ -368,8 +374,8 @@ class FakeEngine:
             self._command(f"set_half_life {item} {seconds}")
             return self._correct(user, (f"fresh {item}", str(seconds or "")), view)
 
-    def unjudged(self, first: Sequence[ItemId] = ()) -> list[ItemId]:
-        return [id for id in first if f"judged {id}" not in self.ahead]
+    def unjudged(self, first: Sequence[ItemId] = ()) -> Iterator[ItemId]:
+        return iter([id for id in first if f"judged {id}" not in self.ahead])
 
     def prewrite(self, user: str, ids: Sequence[ItemId], cancel: Cancel) -> Iterator[Progress]:
         return self._work_ahead("wrote", "texts", [id for id in ids if f"wrote {id}" not in self.ahead], cancel)
@@ -393,6 +399,7 @@ class FakeEngine:
         for done in range(self.pending + 1):
             yield Progress(done, self.pending, "vectors")
         self.pending = 0
+        yield from self.models.switch(len(self._items), cancel)
 
     def setting(self, key: str, default: str = "") -> str:
         return self._settings.get(key, default)

@@ -107,7 +107,7 @@ async def test_a_text_made_ahead_by_the_real_engine_is_shown_without_writing(ope
         )
         list(engine.index())
         async with opened(engine) as ui:
-            await ui.until(lambda: engine.unjudged() == [])
+            await ui.until(lambda: list(engine.unjudged()) == [])
             asked = len(writer.asked)
             await ui.press("j")
             await ui.until(lambda: ui.app.for_you.settled)
@@ -164,7 +164,7 @@ def engine_on_disk(tmp_path) -> Iterator[Engine]:  # type: ignore[no-untyped-def
 async def test_the_real_engine_keeps_it(opened: Opened, engine_on_disk: Engine) -> None:
     async with opened(engine_on_disk) as ui:
         await ui.press("h", "d")
-        assert "Night boats stays fresh 2 days" in ui.line("note")
+        assert '"Night boats" stays fresh 2 days' in ui.line("note")
         assert engine_on_disk.half_life("a").by == "you"  # type: ignore[arg-type]
         await ui.press("u")
         assert engine_on_disk.half_life("a").by == "rule"  # type: ignore[arg-type]
