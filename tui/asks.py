@@ -1,7 +1,7 @@
 """What the engine is asked. These functions run in threads: they call it, answer with messages, and know no widget."""
 
 from collections.abc import Iterable
-from itertools import chain
+from itertools import chain, islice
 from threading import Event as Cancel
 
 from textual.message import Message
@@ -85,7 +85,7 @@ class Asks:
 
     def ahead(self, ids: list[ItemId], cancel: Cancel) -> Iterable[Message]:
         """Write the texts of items that will be looked at; then let the writer judge some of what it has not yet."""
-        unjudged = self._engine.unjudged(ids)[:JUDGED_AT_ONCE]
+        unjudged = list(islice(self._engine.unjudged(ids), JUDGED_AT_ONCE))
         work = chain(self._engine.prewrite(self._user, ids, cancel), self._engine.judge(unjudged, cancel))
         yield from map(WorkedAhead, work)
         yield WorkedAhead(None)
