@@ -124,7 +124,7 @@ def test_evidence_is_put_together_by_interest() -> None:
         ("sailing, x: 2 likes, 1 d ago", 0.85),
         ("1 dislike, 1 d ago", -0.2),
         ("longer than most", 0.07),
-        ("fresh", -0.01),
+        ("no longer fresh", -0.01),
     ]
     assert [reason.amount for reason in found[0].events] == [0.5, 0.3, 0.05]
 
