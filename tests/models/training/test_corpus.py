@@ -93,7 +93,7 @@ def test_items_of_a_catalogue_are_recognised_by_title_or_by_opening(tmp_path: Pa
 
 
 def test_sentences_end_where_a_reader_would_end_them() -> None:
-    text = "Dr. A. Smith met J. Doe. They spoke of 3.5 km.\nA new line (2005). \"Quoted.\" The end"
+    text = 'Dr. A. Smith met J. Doe. They spoke of 3.5 km.\nA new line (2005). "Quoted." The end'
     assert sentences(text) == [
         "Dr. A. Smith met J. Doe.",
         "They spoke of 3.5 km.",
