@@ -35,11 +35,6 @@ def parse(command: str, now: float) -> list[dict[str, Any]]:
     return parsed
 
 
-def typed(words: str) -> str:
-    """What somebody typed as interests, as a command: "sailing, jazz" is more of both; a direction stands as it is."""
-    return words if _COMMAND.match(words) else f"more {words}"
-
-
 def _part(part: str, direction: str, phrase: str, now: float) -> dict[str, Any]:
     if not direction:
         raise LlmrecError(f"{part!r} does not begin with more, less or not: {_HELP}")

@@ -97,7 +97,7 @@ SNOOZE = Action("interest.snooze", "z", "snooze", "snooze", "Snooze it for one d
 FORGET = Action("interest.forget", "X", "forget", "forget", "Forget it and see what else that changes; u undoes")
 SPLIT = Action("interest.split", "S", "control('split')", "split", "Split it in two")
 RESET = Action("interest.reset", "r", "control('reset')", "reset", "Take back every correction of this interest")
-ADD = Action("interest.add", "a", "add", "add", 'Add an interest by words: "wooden boats"')
+ADD = Action("interest.add", "a", "add", "add", 'Type what you like: "sailing, jazz, astronomy"')
 
 EARLIER = Action(
     "time.earlier", "h,left", "travel(-1)", "earlier", "One event back; a number before it repeats: 5h", "h"
@@ -108,8 +108,8 @@ NEWEST = Action("time.newest", "$,end", "travel_to(True)", "newest", "The newest
 REMOVE = Action("time.remove", "enter,X", "remove", "remove", "Remove this event from the log; u brings it back", "↵")
 
 LIST_ACTIONS = (
-    OPEN, LIKE, DISLIKE, SAVE, SKIP, WHY, UNDO, FILTER, NEXT_DOMAIN, INTERESTS, TIME, COMMAND, NEXT_TEXT, FRESH, COPY,
-    REDO, LAST_DOMAIN, BACK, HELP, QUIT,
+    OPEN, LIKE, DISLIKE, SAVE, SKIP, WHY, UNDO, FILTER, NEXT_DOMAIN, INTERESTS, TIME, ADD, COMMAND, NEXT_TEXT, FRESH,
+    COPY, REDO, LAST_DOMAIN, BACK, HELP, QUIT,
 )  # fmt: skip
 READER_ACTIONS = (BROWSE, LIKE, DISLIKE, SAVE, SKIP, WHY, NEXT_TEXT, FRESH, COPY, UNDO, REDO, LEAVE, HELP)
 WHY_ACTIONS = (Action("why.leave", "escape,w,q,enter", "back", "back", "Go back", "esc"),)

@@ -46,6 +46,9 @@ _STRENGTH = [
     Kind.PURCHASE,
 ]
 _UNITS = [(YEAR, "y", "year"), (MONTH, "mo", "month"), (WEEK, "w", "week"), (DAY, "d", "day"), (HOUR, "h", "hour")]
+LIKES = "sailing, jazz, astronomy"
+"""What a line for typed interests shows as an example."""
+_DIRECTIONS = ("more ", "less ", "not ", "no ")
 _CRAMPED = 26
 """Cells below which a reason leaves out when it was."""
 _BLOCKS = "▁▂▃▄▅▆▇█"
@@ -145,6 +148,11 @@ def about(item: Item, now: float, *, tags: int = 2) -> str:
     """Where an item comes from, its age and its tags, in one line."""
     facts = [item.source, when(item.published_at, now), *item.tags[:tags]]
     return " · ".join(fact for fact in facts if fact)
+
+
+def steering(words: str) -> str:
+    """Typed interests as a command: more of them, unless a direction is typed too."""
+    return words if words.lower().startswith(_DIRECTIONS) else f"more {words}"
 
 
 def quoted(title: str, limit: int = 40) -> str:

@@ -65,10 +65,10 @@ def test_any_log_gives_a_sensible_list(log: list[Event]) -> None:
 @settings(max_examples=15, deadline=None)
 @given(logs, st.sampled_from(ITEMS), st.sampled_from([t for t in ABSURD if not t <= NOW]))
 def test_a_time_that_cannot_be_counts_as_now_and_moves_nothing_else(log: list[Event], item: Item, at: float) -> None:
-    with opened(events=[*log, Event("me", item.id, Kind.LIKE, at)]) as bad:
-        with opened(events=[*log, Event("me", item.id, Kind.LIKE, NOW)]) as good:
-            assert bad.view("me").ids == good.view("me").ids
-            np.testing.assert_allclose(bad.view("me").scores, good.view("me").scores, atol=1e-5)
+    bad, good = (opened(events=[*log, Event("me", item.id, Kind.LIKE, when)]) for when in (at, NOW))
+    with bad, good:
+        assert bad.view("me").ids == good.view("me").ids
+        np.testing.assert_allclose(bad.view("me").scores, good.view("me").scores, atol=1e-5)
 
 
 @settings(max_examples=20, deadline=None)

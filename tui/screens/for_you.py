@@ -24,7 +24,7 @@ from llmrec.tui.messages import (
     StatusRead,
     WorkedAhead,
 )
-from llmrec.tui.phrases import DONE, changed, count, quoted, stronger
+from llmrec.tui.phrases import DONE, LIKES, changed, count, quoted, steering, stronger
 from llmrec.tui.quiet import GROUP, Quiet
 from llmrec.tui.screens.base import EngineScreen, ItemScreen
 from llmrec.tui.widgets.blurb import Blurb
@@ -42,7 +42,7 @@ _FRAME, _TEXT = 5, 5
 """Lines of header, rules, note and keys; and at least of the text under the list."""
 _LEAVES = (Kind.DISLIKE, Kind.SKIP)
 _QUIET = (Kind.OPEN, Kind.DWELL)
-_WELCOME = "press l on what you like and d on what you do not: the list re-orders at each press"
+_WELCOME = "press a and type what you like (sailing, jazz), or just press l on a row"
 _STEER_HINT = "more sailing, less politics this week"
 
 
@@ -77,7 +77,7 @@ class ForYou(ItemScreen, inherit_bindings=False):
         self._note = self.query_one(NoteLine)
         self._prompt = self.query_one(Prompt)
         self._list.say_nothing("reading the catalogue")
-        self._list.at_once = {"/": self.action_filter, ":": self.action_steer}
+        self._list.at_once = {"/": self.action_filter, ":": self.action_steer, "a": self.action_add}
         self._list.focus()
         self._draw_header()
         self.ask(self._start, group="start")
@@ -300,6 +300,10 @@ class ForYou(ItemScreen, inherit_bindings=False):
         """Type to steer."""
         self._prompt.ask("steer", ":", _STEER_HINT)
 
+    def action_add(self) -> None:
+        """Type the words of new interests."""
+        self._prompt.ask("add", "+", LIKES)
+
     @on(Prompt.Typed)
     def _typed(self, event: Prompt.Typed) -> None:
         if event.purpose == "filter":
@@ -307,7 +311,9 @@ class ForYou(ItemScreen, inherit_bindings=False):
 
     @on(Prompt.Entered)
     def _entered(self, event: Prompt.Entered) -> None:
-        if event.purpose == "steer" and event.words:
+        if event.purpose == "add" and event.words:
+            self.steer(steering(event.words))
+        elif event.purpose == "steer" and event.words:
             if event.words in ("q", "quit"):
                 self.app.call_next(self.desk.action_quit)
             else:

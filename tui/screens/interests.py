@@ -8,7 +8,7 @@ from llmrec.engine import Interest
 from llmrec.tui import actions
 from llmrec.tui.asks import titles_of
 from llmrec.tui.messages import InterestsRead, Ranked
-from llmrec.tui.phrases import changed, date, difference, quoted
+from llmrec.tui.phrases import LIKES, changed, date, difference, quoted, steering
 from llmrec.tui.screens.base import EngineScreen
 from llmrec.tui.screens.choice import Answer
 from llmrec.tui.text import Part, Words
@@ -20,7 +20,6 @@ from llmrec.tui.widgets.one_line import Bit, OneLine
 from llmrec.tui.widgets.prompt import Prompt
 
 _HINT = "each key changes the list at once and says how; u takes it back"
-_DIRECTIONS = ("more ", "less ", "not ", "no ")
 
 
 class InterestsScreen(EngineScreen, inherit_bindings=False):
@@ -125,11 +124,10 @@ class InterestsScreen(EngineScreen, inherit_bindings=False):
         self.action_control("forget")
 
     def action_add(self) -> None:
-        """Type the words of a new interest."""
-        self.query_one(Prompt).ask("add", "+", "wooden boats")
+        """Type the words of new interests."""
+        self.query_one(Prompt).ask("add", "+", LIKES)
 
     @on(Prompt.Entered)
     def _entered(self, event: Prompt.Entered) -> None:
         if event.words:
-            steered = event.words.lower().startswith(_DIRECTIONS)
-            self.desk.for_you.steer(event.words if steered else f"more {event.words}")
+            self.desk.for_you.steer(steering(event.words))
