@@ -1,6 +1,7 @@
 """What a training run must not lose: its state on disk, whole or not at all, about once a minute."""
 
 import os
+import pickle
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -52,7 +53,7 @@ class Checkpoints:
             return None
         try:
             state: State = torch.load(self.path, map_location="cpu", weights_only=True)
-        except (OSError, RuntimeError, EOFError, ValueError, KeyError) as exc:
+        except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as exc:
             raise CheckpointError(f"{self.path} is damaged; delete it to begin anew.") from exc
         return state
 

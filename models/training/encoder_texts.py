@@ -63,7 +63,7 @@ def texts_of(row: Row, seed: int) -> Iterator[Text]:
     budget = _BUDGETS[row["source"].partition("-")[0]]
     found = [sentence for sentence in sentences(text) if len(sentence) > _SENTENCE_CHARS]
     yield Text("title", title)
-    yield Text("item", f"{title}. {text[:_ITEM_CHARS] if rng.random() < _LONG_ITEMS else ' '.join(found[:2])}")
+    yield Text("item", f"{title}. {(text if rng.random() < _LONG_ITEMS else ' '.join(found[:2]))[:_ITEM_CHARS]}")
     for _ in range(budget.passages if len(found) > _FEW_SENTENCES else 0):
         start = int(rng.integers(len(found)))
         yield Text("passage", " ".join(found[start : start + int(rng.integers(2, 6))]))
