@@ -43,6 +43,7 @@ from llmrec.engine.records import (
     Written,
 )
 from llmrec.models.clean import clean
+from llmrec.models.shelf_row import Row as ModelRow
 
 __all__ = [
     "DEFAULT_USER",
@@ -65,6 +66,7 @@ __all__ = [
     "ModelFailed",
     "ModelNotFound",
     "ModelRejected",
+    "ModelRow",
     "Paths",
     "Phrased",
     "Progress",

@@ -6,8 +6,6 @@ from pathlib import Path
 from threading import Event as Cancel
 from typing import TYPE_CHECKING
 
-from llmrec.engine.errors import ModelRejected
-from llmrec.models import catalogue
 from llmrec.models.shelf import HUB, Shelf
 from llmrec.models.shelf_row import Row
 
@@ -35,17 +33,10 @@ class Models:
         rows = self._shelf.rows()
         return sorted(rows, key=lambda row: (row.kind, row.path is None, row.origin != "bundled"))
 
-    def source(self, name: str) -> str:
-        """Where a model of the catalogue would come from, for the question before the network is used.
-
-        Raises:
-            ModelNotFound: the catalogue has no such model.
-            ModelRejected: it cannot be fetched.
-        """
-        entry = catalogue.find(name)
-        if not entry.pinned:
-            raise ModelRejected(f"{entry.name} is not pinned, so it cannot be fetched; add a file of it by its path.")
-        return f"{os.environ.get('LLMREC_HUB', HUB)}/{entry.repo}"
+    @property
+    def hub(self) -> str:
+        """Where models are fetched from, for the question before the network is used."""
+        return os.environ.get("LLMREC_HUB") or HUB
 
     def pull(self, name: str, cancel: Cancel | None = None) -> Iterator["Download"]:
         """Fetch a model of the catalogue; stopped and called again, it goes on where it was.

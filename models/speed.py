@@ -28,7 +28,8 @@ def encoder_speed(encoder: LlamaEmbedder, cancel: Event | None = None, clock: Cl
     Raises:
         ModelError: it could not run, or was told to stop.
     """
-    tokens = len(encoder.tokens(_TEXT))  # loads it as well
+    encoder.embed([_TEXT], cancel=cancel)  # loads it
+    tokens = len(encoder.tokens(_TEXT))
     began, texts = clock(), 0
     while texts < _BATCH * _BATCHES and clock() - began < _ENOUGH:
         encoder.embed([_TEXT] * _BATCH, cancel=cancel)

@@ -84,6 +84,7 @@ NEXT_DOMAIN = Action("domain.next", "tab", "domain(1)", "domain", "Next part of 
 LAST_DOMAIN = Action("domain.previous", "shift+tab", "domain(-1)", "previous domain", "Part of the catalogue before")
 INTERESTS = Action("interests", "i", "interests", "interests", "What the list is built on, yours to change")
 TIME = Action("time", "t", "time_machine", "time machine", "The list as of an earlier day, and what if")
+MODELS = Action("models", "m", "app.models", "models", "Models: which rank and write, here and to be had")
 COMMAND = Action("steer", ":", "steer", "steer", 'Steer by words: "more sailing", "less politics this week"', ":")
 HELP = Action("help", "?", "help", "help", "Every key that works here; type to find, enter to run", "?")
 QUIT = Action("quit", "q", "app.quit", "quit", "Leave; everything is already saved")
@@ -99,6 +100,14 @@ SPLIT = Action("interest.split", "S", "control('split')", "split", "Split it in 
 RESET = Action("interest.reset", "r", "control('reset')", "reset", "Take back every correction of this interest")
 ADD = Action("interest.add", "a", "add", "add", 'Type what you like: "sailing, jazz, astronomy"')
 
+USE = Action("model.use", "enter", "use", "use", "Use it; an encoder ranks once every item has its vector", "↵")
+PULL = Action("model.pull", "p", "pull", "fetch", "Fetch it over the network, after a question; goes on where it was")
+STOP = Action("model.stop", "c", "stop", "stop", "Stop a download; what has come is kept")
+VERIFY = Action("model.verify", "v", "verify", "verify", "Check header and hash of every model that is here")
+SPEED = Action("model.speed", "s", "measure", "speed", "Measure how many tokens a second it does here")
+ADD_FILE = Action("model.add", "a", "add", "add file", "Add a .gguf file of yours by its path")
+REMOVE_MODEL = Action("model.remove", "X", "remove", "remove", "Delete it, or take a file of yours off the list")
+
 EARLIER = Action(
     "time.earlier", "h,left", "travel(-1)", "earlier", "One event back; a number before it repeats: 5h", "h"
 )
@@ -109,7 +118,7 @@ REMOVE = Action("time.remove", "enter,X", "remove", "remove", "Remove this event
 
 LIST_ACTIONS = (
     OPEN, LIKE, DISLIKE, SAVE, SKIP, WHY, UNDO, FILTER, NEXT_DOMAIN, INTERESTS, TIME, ADD, COMMAND, NEXT_TEXT, FRESH,
-    COPY, REDO, LAST_DOMAIN, BACK, HELP, QUIT,
+    MODELS, COPY, REDO, LAST_DOMAIN, BACK, HELP, QUIT,
 )  # fmt: skip
 READER_ACTIONS = (BROWSE, LIKE, DISLIKE, SAVE, SKIP, WHY, NEXT_TEXT, FRESH, COPY, UNDO, REDO, LEAVE, HELP)
 WHY_ACTIONS = (Action("why.leave", "escape,w,q,enter", "back", "back", "Go back", "esc"),)
@@ -117,5 +126,6 @@ HELP_ACTIONS = (
     Action("help.run", "enter", "run", "run", "Run it", "↵"),
     Action("help.leave", "escape", "dismiss", "back", "Go back", "esc"),
 )
+MODEL_ACTIONS = (USE, PULL, STOP, VERIFY, SPEED, ADD_FILE, REMOVE_MODEL, LEAVE, HELP)
 INTEREST_ACTIONS = (BOOST, LESS, FREEZE, SNOOZE, FORGET, SPLIT, ADD, RESET, UNDO, REDO, LEAVE, HELP)
 TIME_ACTIONS = (EARLIER, LATER, REMOVE, UNDO, REDO, OLDEST, NEWEST, LEAVE, HELP)

@@ -22,17 +22,21 @@ from textual.timer import Timer
 
 from llmrec.engine import Engine, Item, Kind, LlmrecError
 from llmrec.tui.asks import Asks
-from llmrec.tui.messages import Failed, Ranked
+from llmrec.tui.downloads import Downloads
+from llmrec.tui.messages import Failed, Indexed, Pulled, Pulling, Ranked, StatusRead, Switched
 from llmrec.tui.screens.base import EngineScreen
 from llmrec.tui.screens.choice import Choice
 from llmrec.tui.screens.for_you import TOAST, ForYou
 from llmrec.tui.screens.help import HelpScreen, entries
 from llmrec.tui.screens.interests import InterestsScreen
+from llmrec.tui.screens.models import ModelsScreen, pulled_words
 from llmrec.tui.screens.reader import Reader
 from llmrec.tui.screens.time_machine import TimeMachine
 from llmrec.tui.screens.why import WhyScreen
 from llmrec.tui.text import safe
 from llmrec.tui.theme import DARK, LIGHT
+from llmrec.tui.widgets.note_line import NoteLine, short_name
+from llmrec.tui.widgets.shelf_list import part, time_left
 
 Command = Callable[[], Iterable[Message]]
 """Engine work that changes something; returns what to tell the screens."""
@@ -107,6 +111,9 @@ class LlmrecApp(App[None]):
         self.choice = Choice()
         self.interests = InterestsScreen()
         self.time = TimeMachine()
+        self.models = ModelsScreen()
+        self.downloads = Downloads(engine, self.for_you.post_message)
+        self._next_encoder = ""
         self._commands: asyncio.Queue[tuple[Command, EngineScreen]] = asyncio.Queue()
         self._last_complaint = ""
         self._leaving = False
@@ -122,7 +129,7 @@ class LlmrecApp(App[None]):
         self.register_theme(LIGHT)
         theme = os.environ.get("TEXTUAL_THEME") or self.engine.setting("tui.theme", DARK.name)
         self.theme = theme if theme in self.available_themes else DARK.name
-        for name in ("reader", "why", "help", "choice", "interests", "time"):
+        for name in ("reader", "why", "help", "choice", "interests", "time", "models"):
             self.install_screen(getattr(self, name), name)
         self.theme_changed_signal.subscribe(self, self._keep_theme)
         self.run_worker(self._serve(), group="commands")
@@ -234,6 +241,51 @@ class LlmrecApp(App[None]):
         self.crashes.append(traceback.format_exc())
         self._close_messages_no_wait()
 
+    # Models: what the list's screen hears of them comes up here.
+
+    def on_status_read(self, message: StatusRead) -> None:
+        """Another encoder is to follow, or no longer: make vectors for what is wanted now."""
+        if message.status.next != self._next_encoder:
+            self._next_encoder = message.status.next
+            self.for_you.ask(self.asks.index, group="index")
+
+    def on_failed(self, message: Failed) -> None:
+        """Vectors could not be made: a later choice of the same encoder is to try again."""
+        if message.group == "index":
+            self._next_encoder = ""
+
+    def on_indexed(self, message: Indexed) -> None:
+        """The shelf shows how far the vectors are as well."""
+        self.models.progress(message.progress)
+
+    def on_switched(self, message: Switched) -> None:
+        """Say that another encoder ranks."""
+        self._next_encoder = ""
+        words = f"{short_name(message.encoder)} ranks the list from now on"
+        self.for_you.say(words)
+        self.models.switched(words)
+        self.toast(words)
+
+    def on_pulling(self, message: Pulling) -> None:
+        """A download goes on, on whatever screen."""
+        self.models.pulling(message)
+        self._note_pull(message.name, ", ".join([part(message.done, message.total), *time_left(message)]))
+
+    def on_pulled(self, message: Pulled) -> None:
+        """A download has ended."""
+        self._note_pull("", "")
+        self.models.pulled(message)
+        if message.error is None:
+            self.for_you.ask(self.asks.status, group="status")
+            self.toast(pulled_words(message))
+        elif not message.stopped and (self.screen is not self.models or not isinstance(message.error, LlmrecError)):
+            self.report(message.error)
+
+    def _note_pull(self, name: str, far: str) -> None:
+        for screen in self.screen_stack:
+            for note in screen.query(NoteLine):
+                note.pulling(name, far)
+
     # Screens; each is made once, because Textual's heap grows with every new one.
 
     def show_why(self, item: Item) -> None:
@@ -246,6 +298,10 @@ class LlmrecApp(App[None]):
         self.reader.open(item)
         self.push_screen(self.reader)
         self.for_you.record(item, Kind.OPEN)
+
+    def action_models(self) -> None:
+        """The shelf of models."""
+        self.push_screen(self.models)
 
     def show_help(self) -> None:
         """Every key that works on the screen in front."""
@@ -263,6 +319,10 @@ class LlmrecApp(App[None]):
 
     def _save_picture(self) -> None:
         self.deliver_screenshot()
+
+    def on_unmount(self) -> None:
+        """Downloads end with the app; the next one goes on from there."""
+        self.downloads.stop_all()
 
     async def action_quit(self) -> None:
         """Leave once the last key press is saved; a second time, at once."""

@@ -6,7 +6,7 @@ from threading import Event as Cancel
 
 from textual.message import Message
 
-from llmrec.engine import Batch, Engine, Event, Item, ItemId, Kind, View, Why
+from llmrec.engine import Batch, Engine, Event, Item, ItemId, Kind, ModelRow, Status, View, Why
 from llmrec.tui.messages import (
     Explained,
     Indexed,
@@ -16,12 +16,16 @@ from llmrec.tui.messages import (
     PhraseCame,
     Ranked,
     RowsRead,
+    ShelfChanged,
+    ShelfRead,
     Started,
     StatusRead,
+    Switched,
+    Verified,
     WordsCame,
     WorkedAhead,
 )
-from llmrec.tui.phrases import changed
+from llmrec.tui.phrases import changed, count
 
 FIRST_ROWS = 60
 """Rows sent with a new order, so that no terminal has to wait for the first screen."""
@@ -91,10 +95,56 @@ class Asks:
         yield WorkedAhead(None)
 
     def index(self, cancel: Cancel) -> Iterable[Message]:
-        """Make the missing vectors."""
+        """Make the missing vectors; another encoder may rank at the end."""
+        ranked_by = self._engine.status().encoder
         yield from map(Indexed, self._engine.index(cancel))
+        status = self._engine.status()
+        if status.encoder != ranked_by:
+            yield Switched(status.encoder)
         yield Indexed(None)
+        yield StatusRead(status)
+
+    def status(self, cancel: Cancel) -> Iterable[Message]:
+        """What the engine runs on."""
         yield StatusRead(self._engine.status())
+
+    # The shelf of models.
+
+    def models(self, cancel: Cancel) -> Iterable[Message]:
+        """The models that are here or can be had."""
+        models = self._engine.models
+        rows = models.rows()
+        deletable = frozenset(str(row.path) for row in rows if models.deletes(row))
+        yield ShelfRead(rows, self._engine.status(), models.hub, deletable)
+
+    def use_model(self, key: str, cancel: Cancel) -> Iterable[Message]:
+        """Put a model to use."""
+        row = self._engine.models.use(key)
+        status = self._engine.status()
+        yield ShelfChanged(_used(row, status), row.name)
+        yield StatusRead(status)
+
+    def add_model(self, path: str, cancel: Cancel) -> Iterable[Message]:
+        """List a file of the user's."""
+        row = self._engine.models.add(path)
+        yield ShelfChanged(f"{row.name} is a {row.kind}: enter puts it to use", row.name)
+
+    def remove_model(self, key: str, cancel: Cancel) -> Iterable[Message]:
+        """Delete a model, or take it off the list."""
+        path = self._engine.models.remove(key)
+        kept = path.exists()
+        yield ShelfChanged(f"{path.name} is off the list, the file is left alone" if kept else f"deleted {path}", "")
+        yield StatusRead(self._engine.status())
+
+    def verify_models(self, cancel: Cancel) -> Iterable[Message]:
+        """Check the files."""
+        for row, fault in self._engine.models.verify(cancel):
+            yield Verified(row, fault)
+
+    def measure_model(self, key: str, cancel: Cancel) -> Iterable[Message]:
+        """Measure how fast a model is here."""
+        row = self._engine.models.measure(key, cancel)
+        yield ShelfChanged(f"{row.name} does {row.speed or 0:,.0f} tokens a second here", row.name)
 
     def log(self, view: View, rows: int, cancel: Cancel) -> Iterable[Message]:
         """The log, oldest first, and today's list."""
@@ -164,6 +214,18 @@ class Asks:
             row = batch.ids.index(id)
             wanted += batch.ids[max(0, row - FIRST_ROWS) : row + FIRST_ROWS]
         return self._engine.items(list(dict.fromkeys(wanted)))
+
+
+def _used(row: ModelRow, status: Status) -> str:
+    """What putting a model to use changes."""
+    stem = row.path.stem if row.path is not None else ""
+    own = " · not in the catalogue, so nobody vouches for it" if row.origin == "your own" else ""
+    if row.kind == "writer":
+        return f"{row.name} writes the texts from now on{own}"
+    if status.next.partition("@")[0] != stem:
+        return f"{row.name} ranks the list{own}"
+    left = f"{status.next_pending:,} of {count(status.items, 'item')}"
+    return f"{row.name} ranks once the missing {left} have its vector; the list stays till then{own}"
 
 
 def titles_of(items: Iterable[Item]) -> dict[str, str]:

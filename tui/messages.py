@@ -13,6 +13,7 @@ from llmrec.engine import (
     Item,
     ItemId,
     Kind,
+    ModelRow,
     Phrased,
     Progress,
     Recommendation,
@@ -143,6 +144,74 @@ class WorkedAhead(Message):
     def can_replace(self, message: Message) -> bool:
         """Only the newest progress is worth drawing."""
         return isinstance(message, WorkedAhead)
+
+
+@dataclass
+class Switched(Message):
+    """Another encoder ranks from now on."""
+
+    encoder: str
+    """Its name and hash."""
+
+
+@dataclass
+class ShelfRead(Message):
+    """The models that are here or can be had."""
+
+    rows: list[ModelRow]
+    status: Status
+    hub: str
+    """Where models are fetched from."""
+    deletable: frozenset[str]
+    """Paths of files that removing deletes."""
+
+
+@dataclass
+class ShelfChanged(Message):
+    """Something was done with a model."""
+
+    says: str
+    name: str
+    """The model's name, for the cursor; "" where it is gone."""
+
+
+@dataclass
+class Verified(Message):
+    """A model file was checked."""
+
+    row: ModelRow
+    fault: str
+    """What is wrong with it, "" for nothing."""
+
+
+@dataclass
+class Pulling(Message):
+    """A download goes on."""
+
+    name: str
+    done: int
+    """Bytes that are here."""
+    total: int
+    """Bytes of the whole file."""
+    speed: float
+    """Bytes a second."""
+    left: float
+    """Seconds to go; infinite while nothing has come."""
+
+    def can_replace(self, message: Message) -> bool:
+        """Only the newest progress of a download is worth drawing."""
+        return isinstance(message, Pulling) and message.name == self.name
+
+
+@dataclass
+class Pulled(Message):
+    """A download has ended."""
+
+    name: str
+    error: Exception | None
+    """Why it stopped; None where the file is here."""
+    stopped: bool
+    """It was told to stop."""
 
 
 @dataclass

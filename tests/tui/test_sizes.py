@@ -12,6 +12,8 @@ SCREENS = {
     "reader": ["enter"],
     "why": ["w"],
     "interests": ["i"],
+    "models": ["m"],
+    "fetch": ["m", "G", "p"],
     "snooze": ["i", "z"],
     "time": ["t", "h"],
     "remove": ["t", "enter"],

@@ -19,6 +19,7 @@ class NoteLine(OneLine):
         self._key: Action | None = None
         self._status: Status | None = None
         self._progress: Progress | None = None
+        self._pull = ("", "")
         self._ahead: Progress | None = None
 
     def note(self, text: str, *, bad: bool = False, key: Action | None = None) -> None:
@@ -41,9 +42,16 @@ class NoteLine(OneLine):
         self._ahead = progress
         self._draw()
 
+    def pulling(self, name: str, far: str) -> None:
+        """Say how far a download is; no name, and it has ended. It stays in sight where the window is narrow."""
+        self._pull = (name, far)
+        self._draw()
+
     def _draw(self) -> None:
         left = Bit(f" {self._note}  ", "bad" if self._bad else "")
-        self.show([left], [*(key_bits(self._key) if self._key else ()), *self._state()])
+        name, far = self._pull
+        pull = [Bit(f"{name} ", "accent", drop=3), Bit(f"{far} ", "accent")] if name else []
+        self.show([left], [*(key_bits(self._key) if self._key else ()), *pull, *self._state()])
 
     def on_one_line_pressed(self, event: OneLine.Pressed) -> None:
         """A click presses the key."""
