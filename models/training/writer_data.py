@@ -163,7 +163,7 @@ def _cases(corpus: Path) -> Iterator[Case]:
         if split_of(row["title"]) == "held-out" and len(sentences(row["text"])) > 1:
             yield Case("films", title, text, (first,))
     for row in read_corpus(corpus, [UNSEEN]):
-        yield Case("scitldr", row["title"], row["text"], tuple(row["summaries"]))
+        yield Case("scitldr", row["title"], " ".join(row["text"].split()), tuple(row["summaries"]))
 
 
 def _hashes(row: Row) -> Iterator[int]:

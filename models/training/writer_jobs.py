@@ -13,6 +13,7 @@ import numpy as np
 from llmrec.models import Prompt, prompts
 from llmrec.models.sentences import sentences, ungrounded
 from llmrec.models.training.corpus import Row
+from llmrec.models.training.writer_measures import best_rouge_l
 from llmrec.models.training.writer_wording import (
     choose,
     grounded_start,
@@ -24,6 +25,7 @@ from llmrec.models.training.writer_wording import (
 
 _MIN_SUPPORT = 0.5
 """Share of an answer's longer words that must come from the item, where the answer is not its own sentence."""
+_PAPER_SUPPORT = 0.7
 _SHORTEST_ITEM = 120
 _USEFUL_SHARE, _TOPIC_SHARE, _REASONS_SHARE = 0.12, 0.15, 0.1
 _REASON = re.compile(
@@ -200,13 +202,15 @@ def hidden_opening(row: Row) -> tuple[str, str, str]:
 
 
 def _paper(row: Row, source: Source) -> Iterator[Sheet]:
-    """The summary for "what it is", where it stands on the abstract's words; else the abstract's own sentence."""
+    """The summary for "what it is", where the abstract has its words; else the sentence most like one."""
     title, text = row["title"], opening(row["text"], source.longest)
     found = sentences(text)
     whole = [s if s.endswith(".") else f"{s}." for s in map(str.strip, row["summaries"])]
     fitting = [s for s in map(tidied, whole) if s and not ungrounded(s, f"{title} {text}")]
-    best = max(fitting, key=lambda s: supported(s, text), default="")
-    summary = best if best and supported(best, text) >= 0.7 else choose("plain", title, found)
+    summary = max(fitting, key=lambda s: supported(s, text), default="")
+    if supported(summary, text) < _PAPER_SUPPORT or not summary:
+        own = [short for s in found if (short := tidied(s))]
+        summary = max(own, key=lambda s: best_rouge_l(s, row["summaries"]), default="")
     others = [(angle, choose(angle, title, found)) for angle in ("new", "who", "detail")]
     yield _with_interests(sheet(title, text, [("plain", summary), *others]), title, text, source)
 

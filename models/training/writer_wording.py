@@ -102,7 +102,9 @@ def choose(angle: str, title: str, found: Sequence[str]) -> str:
     usable = [(place, sentence, text) for place, sentence in enumerate(found) if (text := tidied(sentence))]
     if not usable:
         return ""
-    scores = [_score(angle, title, place, sentence) for place, sentence, _ in usable]
+    scores = [
+        _score(angle, title, place, sentence) + _place(angle, place / len(found)) for place, sentence, _ in usable
+    ]
     return usable[scores.index(max(scores))][2]
 
 
@@ -122,4 +124,9 @@ def _score(angle: str, title: str, place: int, sentence: str) -> float:
         names = sum(word in sentence.casefold() for word in title.casefold().split() if len(word) > 3)
         return min(names, 2) + 1.5 * bool(_DEFINES.search(sentence)) + (1.0 if place == 0 else 0.0) - leans
     cues = len({found.casefold() for found in _CUES[angle].findall(sentence)})
-    return min(cues, 4) - leans - (1.0 if place == 0 else 0.0) - 0.01 * place
+    return min(cues, 4) - leans - (1.0 if place == 0 else 0.0)
+
+
+def _place(angle: str, place: float) -> float:
+    """Ties: what is new stands early, whom it is for stands late; `place` is 0 to 1."""
+    return {"new": -0.5, "who": 0.5}.get(angle, -0.01) * place
