@@ -1,20 +1,25 @@
 """How long a key press takes: learn one like, score all items, and the best hundred in order.
 
-    OPENBLAS_NUM_THREADS=1 python bench/bench_ranking.py [10000 100000]
+    OPENBLAS_NUM_THREADS=1 python bench/bench_ranking.py [10000 100000 1000000] [--graph]
 
 Given as a multiple of one float32 matrix-vector product of the same size, taken in turns with it, so that a busy
-machine slows both. At a million items the vector index is measured instead.
+machine slows both. From a million items on, the vector indexes are measured instead: time, recall against exact
+search, and memory with the vectors on disk. `--graph` adds usearch's graph, which takes minutes to build.
 """
 
+import resource
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
 from llmrec.engine.catalogue import Catalogue
-from llmrec.engine.index import Int8Index
+from llmrec.engine.index import GraphIndex, Int8Index
 from llmrec.engine.policies import make_policy
 from llmrec.engine.records import Interaction, Kind
 from llmrec.engine.vectors import top_k, unit
@@ -75,25 +80,49 @@ def key_press(n: int) -> None:
     )
 
 
-def million(n: int = 1_000_000) -> None:
-    rng = np.random.default_rng(0)
-    vectors = topical(n, rng)
-    queries = topical(20, np.random.default_rng(1))
-    for axes, wide in ((D, 300), (128, 1_000), (96, 2_000), (64, 4_000)):
-        index = Int8Index(vectors, axes=axes, wide=wide)
-        at10, at100 = [], []
-        for query in queries:
-            exact, (rows, _) = top_k(vectors @ query, 100), index.search(query, 100)
-            at100.append(len(np.intersect1d(rows, exact)) / 100)
-            at10.append(len(np.intersect1d(rows[:10], exact[:10])) / 10)
-        product, searched = fastest(lambda: vectors @ queries[0], partial(index.search, queries[0], 100), rounds=7)
-        print(
-            f"{n:>9,} items, {axes} axes, {wide} rescored: {index.nbytes / 2**20:.0f} MB resident,"
-            f" {searched / product:.2f} products of {1e3 * product:.0f} ms,"
-            f" recall@10 {np.mean(at10):.3f}, recall@100 {np.mean(at100):.3f}"
-        )
+def million(n: int, graph: bool) -> None:
+    """The indexes over vectors on disk, each in a process of its own, whose memory is then its alone."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "vectors.npy"
+        np.save(path, topical(n, np.random.default_rng(0)))
+        for kind in ["int8", *(["graph"] if graph else [])]:
+            subprocess.run([sys.executable, __file__, "--index", kind, str(path)], check=True)
+
+
+def one_index(kind: str, path: Path) -> None:
+    """Build an index, let it answer, and compare with products of the whole matrix."""
+    before = resident()
+    vectors = np.load(path, mmap_mode="r")
+    started = time.perf_counter()
+    index = GraphIndex(vectors, path.with_suffix(".graph")) if kind == "graph" else Int8Index(vectors)
+    if kind == "graph":  # from its file, as at every later start
+        index = GraphIndex(vectors, path.with_suffix(".graph"))
+    built = time.perf_counter() - started
+    queries = topical(50, np.random.default_rng(1))
+    found = [index.search(query, 100)[0] for query in queries]
+    memory = resident() - before
+    whole = np.array(vectors)
+    exact = [top_k(whole @ query, 100) for query in queries]
+    at10 = [len(np.intersect1d(a[:10], b[:10])) / 10 for a, b in zip(found, exact, strict=True)]
+    at100 = [len(np.intersect1d(a, b)) / 100 for a, b in zip(found, exact, strict=True)]
+    product, searched = fastest(lambda: whole @ queries[0], partial(index.search, queries[0], 100), rounds=15)
+    print(
+        f"{len(index):>9,} items, {kind}: {searched / product:.2f} products of {1e3 * product:.0f} ms, recall@10"
+        f" {np.mean(at10):.3f}, recall@100 {np.mean(at100):.3f}, {memory / 1e6:.0f} MB resident after"
+        f" {len(queries)} searches, built in {built:.0f} s",
+        flush=True,
+    )
+
+
+def resident() -> int:
+    """Bytes of this process in memory, mapped files included (Linux)."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 if __name__ == "__main__":
-    for size in [int(a) for a in sys.argv[1:]] or [10_000, 100_000, 1_000_000]:
-        million(size) if size >= 1_000_000 else key_press(size)
+    if sys.argv[1:2] == ["--index"]:
+        one_index(sys.argv[2], Path(sys.argv[3]))
+    else:
+        graph = "--graph" in sys.argv
+        for size in [int(a) for a in sys.argv[1:] if a.isdigit()] or [10_000, 100_000, 1_000_000]:
+            million(size, graph) if size >= 1_000_000 else key_press(size)

@@ -5,6 +5,7 @@ return exact dot products: the two larger ones choose candidates from codes that
 vectors themselves, which may lie on disk (a memory map).
 """
 
+import mmap
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,7 +18,7 @@ from llmrec.models import FloatArray
 
 EXACT_UP_TO = 200_000
 """Items up to which one product with all vectors takes a few hundredths of a second."""
-_BLOCK = 16_384
+_BLOCK = 4_096
 """Rows encoded at once."""
 _CACHED = 2**17
 """Numbers (512 KB) that stay in the cache of one core between being unpacked and being multiplied."""
@@ -77,6 +78,7 @@ class _Rows:
             low, high = np.searchsorted(rows, [start, start + len(part)])
             scores[low:high] = part[rows[low:high] - start] @ query  # (c, d) @ (d,) -> (c,)
             start += len(part)
+            _let_go(part)
         found = top_k(scores, k)
         return rows[found], scores[found]
 
@@ -131,6 +133,7 @@ class Int8Index:
         self._wide = wide
         self._rows = _Rows(vectors)
         self._codes = [self._encoded(vectors)]
+        _let_go(vectors)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -144,6 +147,7 @@ class Int8Index:
         """Append unit rows in the axes chosen at first."""
         self._rows.parts.append(vectors)
         self._codes.append(self._encoded(vectors))
+        _let_go(vectors)
 
     def _encoded(self, vectors: FloatArray) -> npt.NDArray[np.int8]:
         codes = np.empty((len(vectors), self._basis.shape[1]), np.int8)
@@ -200,6 +204,7 @@ class GraphIndex:
             if path is not None:
                 self._graph.save(str(path))
         self._new = ExactIndex(vectors[len(self._graph) :])
+        _let_go(vectors)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -243,6 +248,18 @@ def _mapped(path: Path, vectors: FloatArray) -> Any:
     if graph is None or graph.ndim != vectors.shape[1] or len(graph) > len(vectors):
         raise LlmrecError(f"{path} is the index of other vectors; delete it and it is built again.")
     return graph
+
+
+def _let_go(vectors: FloatArray) -> None:
+    """Take a memory map's pages out of this process; they stay in the system's cache, as long as it has room.
+
+    A row that is read brings in all the pages around it: within some searches that would be the whole file.
+    """
+    base: Any = vectors
+    while isinstance(base, np.ndarray):
+        base = base.base
+    if isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        base.madvise(mmap.MADV_DONTNEED)
 
 
 def _usearch() -> Any:
