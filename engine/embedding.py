@@ -1,6 +1,7 @@
 """Vectors of items and phrases: from the store where they are known, else from the encoder, and then kept."""
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from threading import Event as Cancel
 
 import numpy as np
@@ -13,8 +14,10 @@ from llmrec.models import Embedder, FloatArray
 
 TEXT_CHARS = 800
 """Characters of a text that are embedded with the title, about 150 to 200 tokens; the rest adds little."""
-_BATCH = 32
-"""Items between two savings."""
+_BATCH, _LEAST, _MOST = 8, 2, 64
+"""Items between two savings: at first, and at least and at most once their speed is known."""
+_QUICK, _SLOW = 0.5, 2.0
+"""Seconds between two savings within which more, and after which fewer, items are taken at once."""
 
 
 def embedded_text(item: Item) -> str:
@@ -25,9 +28,10 @@ def embedded_text(item: Item) -> str:
 class Vectors:
     """The encoder in use and what it has made so far."""
 
-    def __init__(self, store: Store, embedder: Embedder) -> None:
-        """Keep the vectors that `embedder` makes in `store`."""
+    def __init__(self, store: Store, embedder: Embedder, *, clock: Callable[[], float] = time.monotonic) -> None:
+        """Keep the vectors that `embedder` makes in `store`; `clock` gives seconds."""
         self._store = store
+        self._clock = clock
         self.embedder = embedder
 
     def phrase(self, phrase: str) -> FloatArray:
@@ -69,13 +73,17 @@ class Vectors:
         """
         rows = np.flatnonzero(~items.known)
         newest_first = rows[np.argsort(-np.nan_to_num(items.catalogue.published[rows]), kind="stable")]
-        for start in range(0, len(rows), _BATCH):
+        start, size = 0, _BATCH
+        while start < len(rows):
             yield Progress(start, len(rows), "vectors")
             if cancel is not None and cancel.is_set():
                 return
-            part = newest_first[start : start + _BATCH]
+            began = self._clock()
+            part = newest_first[start : start + size]
             found = self._store.items(list(items.ids[part]))
             vectors = self.embedder.embed([embedded_text(item) for item in found], cancel=cancel)
             self._store.save_vectors(self.embedder.model_id, [items.hashes[row] for row in part], vectors)
+            start, took = start + size, self._clock() - began
+            size = min(_MOST, size * 2) if took < _QUICK else max(_LEAST, size // 2) if took > _SLOW else size
         if len(rows):
             yield Progress(len(rows), len(rows), "vectors")

@@ -127,7 +127,9 @@ class Asks:
     def add_model(self, path: str, cancel: Cancel) -> Iterable[Message]:
         """List a file of the user's."""
         row = self._engine.models.add(path)
-        yield ShelfChanged(f"{row.name} is a {row.kind}: enter puts it to use", row.name)
+        yield ShelfChanged(
+            f"{row.name}, {'an' if row.kind == 'encoder' else 'a'} {row.kind}: enter puts it to use", row.name
+        )
 
     def remove_model(self, key: str, cancel: Cancel) -> Iterable[Message]:
         """Delete a model, or take it off the list."""
@@ -224,8 +226,8 @@ def _used(row: ModelRow, status: Status) -> str:
         return f"{row.name} writes the texts from now on{own}"
     if status.next.partition("@")[0] != stem:
         return f"{row.name} ranks the list{own}"
-    left = f"{status.next_pending:,} of {count(status.items, 'item')}"
-    return f"{row.name} ranks once the missing {left} have its vector; the list stays till then{own}"
+    left = count(status.next_pending, "item")
+    return f"{row.name} ranks once {left} more have its vector; the list stays till then{own}"
 
 
 def titles_of(items: Iterable[Item]) -> dict[str, str]:

@@ -55,20 +55,23 @@ async def test_using_a_writer_takes_effect_and_says_so(opened: Opened) -> None:
         assert ui.rows[ui.app.models._list.region.y + 4].startswith("> scribe"), "the cursor stays on its model"
 
 
-async def test_using_an_encoder_keeps_the_list_until_its_vectors_are_there(opened: Opened) -> None:
-    async with opened() as ui:
+@pytest.mark.parametrize("size", SIZES)
+async def test_using_an_encoder_keeps_the_list_until_its_vectors_are_there(
+    opened: Opened, size: tuple[int, int]
+) -> None:
+    async with opened(size=size) as ui:
         await ui.press("l", "m")
         before = ui.app.for_you.ranking.revision
         await ui.pilot.press("j", "enter")
         await ui.until(lambda: "57 of 60" in ui.line("note"))
-        assert "second ranks once the missing 3 of 60 items have its vector" in ui.line("note")
-        await ui.until(lambda: "in use soon" in row_of(ui, "second"))
+        assert "second ranks once 3 items more have its vector" in ui.line("note")
+        await ui.until(lambda: "soon, 95 % there" in row_of(ui, "second"))
         assert "until then" in row_of(ui, "fake-encoder")
         ui.engine.models.made.release()
         await ui.until(lambda: "vectors by second 58 of 60" in ui.line("note"))
         await ui.pilot.press("escape")
         await ui.until(lambda: ui.app.screen is ui.app.for_you)
-        assert "vectors by second 58 of 60" in ui.line("note")
+        assert "58 of 60" in ui.rows[-2], "at this width too, beside what the key changed"
         assert ui.app.for_you.ranking.revision == before
         ui.engine.models.made.release(2)
         await ui.until(lambda: "second ranks the list from now on" in ui.line("note"))
@@ -224,7 +227,7 @@ async def test_a_file_is_added_by_its_path(opened: Opened) -> None:
         await ui.settle()
         await ui.press("enter")
         assert ui.engine.models.calls == ["add /xc"]
-        assert "is a writer: enter puts it to use" in ui.line("note")
+        assert "xc, a writer: enter puts it to use" in ui.line("note")
         await ui.press("a", "escape")
         assert len(ui.engine.models.calls) == 1
 

@@ -201,7 +201,7 @@ async def test_a_file_of_ones_own_is_added_used_and_left_alone(
         await ui.press("m", "a", *"x.gguf", "enter")
         assert "There is no model file at" in ui.line("note")
         await ui.press("a", *own.name, "enter")
-        assert "mine is a writer: enter puts it to use" in ui.line("note")
+        assert "mine, a writer: enter puts it to use" in ui.line("note")
         await ui.press("enter")
         assert "nobody vouches for it" in ui.line("note")
         assert engine.status().writer.startswith("mine@")
@@ -220,13 +220,14 @@ async def test_leaving_the_app_in_the_middle_of_a_change_loses_nothing(
     before = list(engine.view("me").ids)
     engine.models.use("second")
     work = engine.index()
-    while next(work).done < 32:
+    while next(work).done < 20:
         pass
     work.close()
+    left = engine.status().next_pending
     engine.close()
     with Engine.open() as again:
         assert list(again.view("me").ids) == before
-        assert again.status().next_pending == ITEMS - 32
+        assert again.status().next_pending == left > 0
         async with opened(again) as ui:  # opening the app is enough
             await ui.until(lambda: again.encoder_id.startswith("second@"), 20)
             await ui.settle()

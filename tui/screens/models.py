@@ -32,6 +32,7 @@ class ModelsScreen(EngineScreen, inherit_bindings=False):
         self._read: ShelfRead | None = None
         self._faults: dict[str, str] = {}
         self._pulls: dict[str, Pulling] = {}
+        self._progress: Progress | None = None
         self._go_to = ""
 
     def compose(self) -> ComposeResult:
@@ -51,6 +52,7 @@ class ModelsScreen(EngineScreen, inherit_bindings=False):
         self._list.at_once = {"a": self.action_add}
         self._note = self.query_one(NoteLine)
         self._note.note(_HINT)
+        self._draw_progress()
         self.query_one(Header).show([*title_bits("Models"), Bit("what ranks and writes here", "quiet", drop=2)])
 
     def on_screen_resume(self) -> None:
@@ -120,10 +122,17 @@ class ModelsScreen(EngineScreen, inherit_bindings=False):
 
     def progress(self, progress: Progress | None) -> None:
         """Vectors are being made; at their end another encoder may rank."""
+        self._progress = progress
         if self.is_mounted:
-            self._note.progress(progress)
+            self._draw_progress()
             if progress is None:
                 self._look()
+
+    def _draw_progress(self) -> None:
+        progress = self._progress
+        self._note.progress(progress)
+        self._list.made = part(progress.done, progress.total) if progress is not None else ""
+        self._list.refresh()
 
     def switched(self, words: str) -> None:
         """Another encoder ranks."""

@@ -60,8 +60,8 @@ class NoteLine(OneLine):
 
     def _state(self) -> list[Bit]:
         if self._progress is not None:
-            done = f"{self._progress.what} {self._progress.done:,} of {self._progress.total:,} "
-            return [Bit(done, "accent", drop=2)]
+            far = f"{self._progress.done:,} of {self._progress.total:,} "
+            return [Bit(f"{self._progress.what} ", "accent", drop=2), Bit(far, "accent")]
         if self._ahead is not None:
             return [Bit(f"ahead: {self._ahead.what} {self._ahead.done:,} of {self._ahead.total:,} ", "quiet", drop=4)]
         if self._status is None:

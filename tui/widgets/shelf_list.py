@@ -26,6 +26,8 @@ class ShelfList(RowList):
         """Downloads under way, by name."""
         self.faults: Mapping[str, str] = {}
         """What verifying found, by key; "" is whole."""
+        self.made = ""
+        """How much of the next encoder's vectors is there."""
 
     @property
     def rows(self) -> int:
@@ -75,7 +77,8 @@ class ShelfList(RowList):
         if self.faults.get(key_of(model)):
             return "damaged", "row--down"
         if model.used:
-            return ("in use soon", "row--accent") if stem and stem == self._next else ("in use", "row--up")
+            soon = f"soon, {self.made} there" if self.made else "in use soon"
+            return (soon, "row--accent") if stem and stem == self._next else ("in use", "row--up")
         if stem and stem == self._ranks and self._next:
             return "until then", "row--accent"
         if model.part:
