@@ -1,12 +1,14 @@
 """How fast the terminal app is, on a pty, with the real engine: `python bench/bench_tui.py [--json] [--keys N]`.
 
-Three figures: from a key press to the re-ordered list on the terminal, from the command to the first painted
-recommendations, and the memory of the app itself (the model's process counts for itself).
+From a key press to the re-ordered list on the terminal; from a move of the cursor to its paint, a hundred moves in ten
+seconds, without a writer and while a random one of 7 million parameters writes; from the command to the first painted
+recommendations; and the memory of the app itself (the model's process counts for itself).
 """
 
 import argparse
 import json
 import os
+import re
 import sys
 import tempfile
 import time
@@ -14,18 +16,22 @@ from pathlib import Path
 
 import numpy as np
 import psutil
+import pyte
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from llmrec.engine import Engine, Item, ItemId  # noqa: E402
 from llmrec.engine.importers import content_hash  # noqa: E402
+from llmrec.models.shelf import Shelf  # noqa: E402
+from tests.models.tiny import tiny_llama  # noqa: E402
 from tests.tui.terminal import Terminal  # noqa: E402
 
 COMMAND = [sys.executable, "-m", "llmrec.tui", "--db"]
 SIZE = (120, 36)
 TOPICS = ("sailing", "trains", "baking", "databases", "politics", "gardens", "astronomy", "history")
 DIM = 384
+WRITER = "random-writer"
 
 
 def make_store(path: Path, n: int, seed: int = 0) -> None:
@@ -97,10 +103,83 @@ def key_seconds(path: Path, keys: int) -> tuple[list[float], float]:
     return found, memory
 
 
+def with_writer(folder: Path) -> dict[str, str]:
+    """Settings under which the app finds a random writer, and nothing else of the user's."""
+    models = folder / "models"
+    models.mkdir(parents=True)
+    Shelf(models).use(str(tiny_llama(models / f"{WRITER}.gguf", layers=4, dim=256, vocabulary=8192, context=1024)))
+    return {"LLMREC_DATA_DIR": str(folder)}
+
+
+def move_seconds(path: Path, env: dict[str, str], *, writer: bool) -> tuple[list[float], int, float]:
+    """From each of a hundred presses of `j` to the cursor on its row; in how many rests a text was being written; and
+    the app's processor seconds a move.
+
+    Ten bursts of ten presses, 50 ms apart; between them the cursor rests for half a second, a text is asked for, and
+    the next burst comes while it is being written.
+    """
+    presses: list[float] = []
+    got: list[tuple[float, bytes]] = []
+    with Terminal([*COMMAND, str(path)], SIZE, env) as terminal:
+        terminal.wait_for("taste")
+        terminal.read(1.0)
+        while writer and WRITER.encode() not in terminal.raw:  # until it has been loaded
+            terminal.press("j", 1.0)
+        terminal.press("gg", 1.0)
+        app = psutil.Process(terminal.process.pid)
+        before = sum(app.cpu_times()[:2])
+        for _ in range(10):
+            for press in range(10):
+                presses.append(time.perf_counter())
+                os.write(terminal._master, b"j")
+                until = presses[-1] + (0.05 if press < 9 else 0.55)
+                while (left := until - time.perf_counter()) > 0:
+                    if data := terminal.receive(left):
+                        got.append((time.perf_counter(), data))
+        used = (sum(app.cpu_times()[:2]) - before) / len(presses)
+        terminal.press("q")
+        terminal.wait_for_end()
+    return *painted(presses, got), used
+
+
+def painted(presses: list[float], got: list[tuple[float, bytes]]) -> tuple[list[float], int]:
+    """When each press was on screen, found by drawing what had come by then."""
+    screen = pyte.Screen(*SIZE)
+    stream = pyte.ByteStream(screen)
+    found: list[float] = []
+    writing = set()
+    for at, data in got:
+        stream.feed(data)
+        rank = next((int(line[1:].split()[0]) for line in screen.display if re.match(r"> +\d+ ", line)), 1)
+        while len(found) < min(rank - 1, len(presses)) and presses[len(found)] < at:
+            found.append(at - presses[len(found)])
+        if any(f"{WRITER} · " in line for line in screen.display):
+            writing.add(rank)
+    if len(found) < len(presses):
+        raise SystemExit(f"only {len(found)} of {len(presses)} moves were painted:\n" + "\n".join(screen.display))
+    return found, len(writing)
+
+
 def milliseconds(seconds: list[float]) -> dict[str, float]:
     """Median and 95th percentile."""
     p50, p95 = np.percentile(seconds, [50, 95]) * 1_000
     return {"p50_ms": round(float(p50), 1), "p95_ms": round(float(p95), 1), "n": len(seconds)}
+
+
+def moves(store: Path, folder: Path) -> dict[str, dict[str, float]]:
+    """Moves of the cursor with and without a writer."""
+    figures = {}
+    for name, env in (
+        ("no writer", {"LLMREC_DATA_DIR": str(folder / "none")}),
+        ("writing", with_writer(folder / "one")),
+    ):
+        seconds, texts, used = move_seconds(store, env, writer=name == "writing")
+        figures[f"move to paint, {name}"] = {
+            **milliseconds(seconds),
+            "cpu_ms": round(1_000 * used, 1),
+            "texts_begun": texts,
+        }
+    return figures
 
 
 def main() -> None:
@@ -117,6 +196,7 @@ def main() -> None:
         first = first_run_seconds(folder, 3)
         figures = {
             f"key to repainted list, {options.items:,} items": milliseconds(keys),
+            **moves(store, folder),
             f"start, {options.items:,} items": milliseconds(start_seconds(store, 5)),
             "start, bundled catalogues": milliseconds(start_seconds(folder / "new0.db", 5)),
             "first run": milliseconds(first),
