@@ -1,4 +1,4 @@
-"""Models for the tests: the real encoder where set-up has made it, a tiny random writer always."""
+"""Models for the tests: the real encoders where they are, a tiny random writer always."""
 
 import importlib.util
 from collections.abc import Iterator
@@ -10,17 +10,28 @@ from llmrec.models.host import Host
 from llmrec.models.setup import FILE_NAME, SOURCE_PACKAGE, WEIGHTS
 from tests.models.tiny import tiny_llama
 
+BUNDLED = "llmrec-embed.Q8_0.gguf"
 GOLDEN = Path(__file__).parent / "data" / "golden.npz"
 
 
 @pytest.fixture(scope="session")
 def encoder_file() -> Path:
-    """The bundled encoder."""
+    """all-MiniLM-L6-v2 as set-up converts it; what sentence-transformers gives for it is known."""
     if importlib.util.find_spec("llama_cpp") is None:
         pytest.skip("needs llama-cpp-python")
     if not (WEIGHTS / FILE_NAME).is_file():
-        pytest.skip("needs the encoder: python -m llmrec.models.setup")
+        pytest.skip("needs all-MiniLM-L6-v2: python -m llmrec.models.setup")
     return WEIGHTS / FILE_NAME
+
+
+@pytest.fixture(scope="session")
+def bundled_file() -> Path:
+    """Our own encoder, which ships."""
+    if importlib.util.find_spec("llama_cpp") is None:
+        pytest.skip("needs llama-cpp-python")
+    if not (WEIGHTS / BUNDLED).is_file():
+        pytest.skip("needs llmrec-embed: make train-encoder")
+    return WEIGHTS / BUNDLED
 
 
 @pytest.fixture(scope="session")

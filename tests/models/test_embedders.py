@@ -21,17 +21,22 @@ Make = Callable[[], Embedder]
 
 @pytest.fixture(
     scope="module",
-    params=["hashing", pytest.param("llama", marks=pytest.mark.llama), pytest.param("st", marks=pytest.mark.st)],
+    params=[
+        "hashing",
+        pytest.param("encoder_file", marks=pytest.mark.llama),
+        pytest.param("bundled_file", marks=pytest.mark.llama),
+        pytest.param("st", marks=pytest.mark.st),
+    ],
 )
 def make(request: pytest.FixtureRequest, host: Host) -> Make:
     """Builds an encoder of each kind."""
     if request.param == "hashing":
         return HashingEmbedder
-    if request.param == "llama":
-        path: Path = request.getfixturevalue("encoder_file")
-        return lambda: LlamaEmbedder(path, host)
-    folder: Path = request.getfixturevalue("st_folder")
-    return lambda: SentenceTransformersEmbedder(folder)
+    if request.param == "st":
+        folder: Path = request.getfixturevalue("st_folder")
+        return lambda: SentenceTransformersEmbedder(folder)
+    path: Path = request.getfixturevalue(request.param)
+    return lambda: LlamaEmbedder(path, host)
 
 
 @pytest.fixture(scope="module")
