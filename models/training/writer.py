@@ -60,16 +60,22 @@ def main(
 
 
 class _Stop:
-    """Whether training should end: told by a signal, or out of time."""
+    """Whether training should end: told by a signal, or out of time. Signals end all other steps at once."""
 
     def __init__(self, minutes: float | None):
         self._told = threading.Event()
         self._until = None if minutes is None else time.monotonic() + 60 * minutes
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self._told.set())
 
     def __call__(self) -> bool:
         return self._told.is_set() or (self._until is not None and time.monotonic() >= self._until)
+
+    def __enter__(self) -> "_Stop":
+        self._before = [(n, signal.signal(n, lambda *_: self._told.set())) for n in (signal.SIGTERM, signal.SIGINT)]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before:
+            signal.signal(number, handler)
 
 
 def _do(step: str, run: Run, stop: _Stop) -> None:
@@ -77,9 +83,10 @@ def _do(step: str, run: Run, stop: _Stop) -> None:
         steps.prepare_data(run)
     if step in ("tokenizer", "all"):
         steps.make_tokenizer(run)
-    for name, train in (("pretrain", steps.pretrain), ("tune", steps.tune)):
-        if step in (name, "all") and not train(run, stop) and step == "all":
-            return log.info("stopped before the end of `%s`; the same command goes on from here", name)
+    with stop:
+        for name, train in (("pretrain", steps.pretrain), ("tune", steps.tune)):
+            if step in (name, "all") and not train(run, stop):
+                return log.info("stopped before the end of `%s`; the same command goes on from here", name)
     if step in ("export", "all"):
         steps.export_model(run)
     if step in ("evaluate", "all"):
