@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from llmrec.engine.embedding import Vectors
 from llmrec.engine.interests import Cluster
 from llmrec.engine.items import Items
@@ -52,7 +54,7 @@ class Live:
             vectors: of that encoder.
             items: the same catalogue in its space.
         """
-        if self._items is not None:
+        if self._items is not None and np.array_equal(items.ids, self._items.ids):
             items.half_lives[:] = self._items.half_lives  # they may have been corrected since `items` were read
         self.vectors, self._items = vectors, items
         self._people.clear()

@@ -162,6 +162,19 @@ def test_new_items_get_both_vectors_until_then(engine: Engine) -> None:
     assert "late" in engine.view("me").ids[:20]
 
 
+def test_items_that_another_window_imports_meanwhile_are_no_obstacle(engine: Engine, place: Path) -> None:
+    engine.view("me")
+    engine.change_encoder(Successor(Other()))
+    work = engine.index()
+    next(work)
+    with opened(place) as window:
+        window.add_items([Item(ItemId("late"), "harbour tide", "boat anchor sail", published_at=NOW)])
+    list(work)
+    assert engine.encoder_id == "other@1"
+    list(engine.index())
+    assert "late" in engine.view("me").ids
+
+
 def test_a_stop_keeps_what_is_made_and_the_old_list(engine: Engine, place: Path) -> None:
     before = ranks(engine)
     cancel = Cancel()

@@ -192,6 +192,20 @@ async def test_without_network_it_is_one_clear_line(
         await ui.until(lambda: "poet.gguf: no connection to 127.0.0.1:9" in ui.line("note"))
 
 
+async def test_a_silent_line_does_not_keep_the_app_from_ending(opened: Opened, engine: Engine, hub: Server) -> None:
+    async with opened(engine) as ui:
+        await ui.press("m")
+        await pull(ui, hub, "poet", 1)
+        await ui.until(lambda: "getting 25 %" in row_of(ui, "poet"))
+        thread = ui.app.downloads._running["poet"][1]
+        await ui.pilot.press("ctrl+q")
+    assert thread.is_alive()
+    assert thread.daemon
+    hub.pieces.release(4)
+    thread.join()
+    assert next(row for row in engine.models.rows() if row.name == "poet").part > 0
+
+
 async def test_a_file_of_ones_own_is_added_used_and_left_alone(
     opened: Opened, engine: Engine, hub: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
