@@ -47,11 +47,12 @@ async def test_a_newcomer_sees_everything_and_how_to_begin(opened: Opened, real:
 async def test_typed_interests_start_the_list_and_are_undone_one_by_one(opened: Opened, real: Engine) -> None:
     async with opened(real) as ui:
         page = list(ui.items.ids)
-        await ui.press("a")
+        await ui.press("5", "j", "a")
         assert "sailing, jazz, astronomy" in ui.text  # what may be typed
         await ui.press(*"sailing, jazz, astronomy", "enter")
         meant = [id for id in ui.items.ids[:9] if id not in ui.app.for_you.ranking.explore]
         assert set(topics(meant)) == {"sailing", "jazz", "astronomy"}
+        assert ui.items.cursor == 0
         assert "more sailing, jazz, astronomy" in ui.line("note")
         await ui.press("i")
         for words in ("sailing", "jazz", "astronomy"):

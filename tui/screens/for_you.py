@@ -164,7 +164,8 @@ class ForYou(ItemScreen, inherit_bindings=False):
         self.ranking = message.batch
         self._list.say_nothing(self._why_empty())
         self._list.take_items(message.items)
-        self._list.show(message.batch, follow=self._followed(message.change), top=message.top)
+        steered = message.change is not None and not message.change.item  # the whole list, so its top is shown
+        self._list.show(message.batch, follow=self._followed(message.change), top=message.top or steered)
         self._draw_header()
         if message.change is not None:
             self.ask(self.desk.asks.interests, group="interests")
