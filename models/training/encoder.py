@@ -6,11 +6,12 @@ Each step can be run alone and again: what is there already is used, and trainin
 import json
 import logging
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 import torch
@@ -18,14 +19,14 @@ import torch
 from llmrec.models.archive import model_folder
 from llmrec.models.bert_folder import BertFolder, existing_file, read_folder
 from llmrec.models.convert import convert
-from llmrec.models.errors import ModelError, ModelRejected
+from llmrec.models.errors import ModelError, ModelNotFound, ModelRejected
 from llmrec.models.hashes import sha256_of
 from llmrec.models.host import Host
 from llmrec.models.llamacpp import LlamaEmbedder
 from llmrec.models.setup import SOURCE_SHA256
 from llmrec.models.training.bert import Bert, load_bert
-from llmrec.models.training.checkpoints import CheckpointError, Checkpoints
-from llmrec.models.training.corpus import HELD_OUT, Unseen
+from llmrec.models.training.checkpoints import Checkpoints, State
+from llmrec.models.training.corpus import HELD_OUT, Row, Split, Unseen
 from llmrec.models.training.encoder_batches import tokens_read
 from llmrec.models.training.encoder_card import search_samples, write_card
 from llmrec.models.training.encoder_evaluate import (
@@ -37,7 +38,7 @@ from llmrec.models.training.encoder_evaluate import (
     save_held_out,
 )
 from llmrec.models.training.encoder_export import NAME, save_folder, write_gguf
-from llmrec.models.training.encoder_texts import documents, load_texts, prepare, save_texts, tokenizer_of
+from llmrec.models.training.encoder_texts import documents, kind_of, load_texts, prepare, save_texts, tokenizer_of
 from llmrec.models.training.encoder_train import Losses, Recipe, Trainer
 
 log = logging.getLogger(__name__)
@@ -92,20 +93,36 @@ class Run:
         """A file of the run."""
         return self.out / name
 
+    def needed(self, name: str, step: str) -> Path:
+        """A file that an earlier step makes.
+
+        Raises:
+            ModelNotFound: it has not been run.
+        """
+        if not self.file(name).is_file():
+            raise ModelNotFound(f"{self.file(name)} is missing; run the step `{step}` first.")
+        return self.file(name)
+
 
 def prepare_data(run: Run) -> None:
-    """Cut the corpus into texts: `train.npz` and `held-out.jsonl`."""
-    train_file, held_out_file = run.file("train.npz"), run.file("held-out.jsonl")
-    unseen = Unseen(run.unseen)
-    if not held_out_file.is_file():
-        held_out = held_out_texts(documents(run.corpus, "held-out", unseen, run.documents), _SEED)
-        save_held_out(held_out_file, held_out)
-        log.info("prepare: %d texts held out", len(held_out))
-    if not train_file.is_file():
-        with run.teacher_folder() as folder:
-            texts = prepare(documents(run.corpus, "train", unseen, run.documents), tokenizer_of(folder), _SEED)
-        save_texts(train_file, texts)
-        log.info("prepare: %d texts, %d tokens", len(texts), len(texts.ids))
+    """Cut the corpus into texts: `train.npz`, `held-out.jsonl`, and how many documents these are from."""
+    files = [run.file(name) for name in ("train.npz", "held-out.jsonl", "documents.json")]
+    if all(file.is_file() for file in files):
+        return
+    unseen, counts = Unseen(run.unseen), {half: Counter[str]() for half in get_args(Split)}
+
+    def half(name: Split) -> Iterator[Row]:
+        for row in documents(run.corpus, name, unseen, run.documents):
+            counts[name][kind_of(row)] += 1
+            yield row
+
+    held_out = held_out_texts(half("held-out"), _SEED)
+    with run.teacher_folder() as folder:
+        texts = prepare(half("train"), tokenizer_of(folder), _SEED)
+    save_texts(files[0], texts)
+    save_held_out(files[1], held_out)
+    files[2].write_text(json.dumps(counts) + "\n", "utf-8")
+    log.info("prepare: %d texts, %d tokens; %d texts held out", len(texts), len(texts.ids), len(held_out))
 
 
 def train(run: Run) -> None:
@@ -115,7 +132,9 @@ def train(run: Run) -> None:
     with run.teacher_folder() as folder:
         teacher, student = load_bert(folder), load_bert(folder, run.recipe.layers)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    trainer = Trainer(teacher.to(device), student.to(device), load_texts(run.file("train.npz")), run.recipe)
+    trainer = Trainer(
+        teacher.to(device), student.to(device), load_texts(run.needed("train.npz", "prepare")), run.recipe
+    )
     if state := checkpoints.load():
         trainer.restore(state)
     log.info("train: from step %d of %d on %s", trainer.step, run.steps, device)
@@ -154,12 +173,20 @@ def export(run: Run) -> None:
 
 
 def _student(run: Run, folder: BertFolder) -> Bert:
-    state = Checkpoints(run.file("checkpoint.pt"), clock=time.monotonic).load()
-    if state is None:
-        raise CheckpointError(f"{run.file('checkpoint.pt')} is missing; run the step `train` first.")
     student = Bert(folder, len(run.recipe.layers))
-    student.load_state_dict(state["student"])
+    student.load_state_dict(_state(run)["student"])
     return student
+
+
+def _state(run: Run) -> State:
+    """The newest state of training.
+
+    Raises:
+        ModelError: there is none, or it is damaged.
+    """
+    state = Checkpoints(run.needed("checkpoint.pt", "train"), clock=time.monotonic).load()
+    assert state is not None, "the file is there"
+    return state
 
 
 @contextmanager
@@ -178,7 +205,7 @@ def _both(run: Run) -> Iterator[tuple[LlamaEmbedder, LlamaEmbedder]]:
 
 def evaluate(run: Run) -> None:
     """Measure the GGUF file: `figures.json`."""
-    held_out = load_held_out(run.file("held-out.jsonl"))
+    held_out = load_held_out(run.needed("held-out.jsonl", "prepare"))
     with _both(run) as (student, teacher):
         figures = measure(student, teacher, held_out, run.gguf.stat().st_size, now)
     run.file("figures.json").write_text(json.dumps(asdict(figures), indent=2) + "\n", "utf-8")
@@ -187,16 +214,17 @@ def evaluate(run: Run) -> None:
 
 def card(run: Run) -> None:
     """Write the model card beside the GGUF file."""
-    figures = Figures(**json.loads(run.file("figures.json").read_text("utf-8")))
+    figures = Figures(**json.loads(run.needed("figures.json", "evaluate").read_text("utf-8")))
     held_out, texts = load_held_out(run.file("held-out.jsonl")), load_texts(run.file("train.npz"))
-    state = Checkpoints(run.file("checkpoint.pt"), clock=time.monotonic).load() or {}
+    steps = int(_state(run)["step"])
     with run.teacher_folder() as folder, _both(run) as (student, teacher):
         samples = search_samples(student, teacher, held_out, _SEED)
     known = {
         "recipe": asdict(run.recipe),
-        "steps": state["step"],
-        "seen": tokens_read(texts, run.recipe.tokens, run.recipe.seed, state["step"]),
+        "steps": steps,
+        "seen": tokens_read(texts, run.recipe.tokens, run.recipe.seed, steps),
         "held_out": HELD_OUT,
+        "documents": json.loads(run.needed("documents.json", "prepare").read_text("utf-8")),
         "train_texts": len(texts),
         "train_tokens": len(texts.ids),
         "dim": folder.dim,
@@ -232,7 +260,8 @@ def main(
     tiny: bool,
 ) -> None:
     """Make the bundled encoder: one step, or all in turn."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    log.setLevel(logging.INFO)
     run = Run(
         corpus=corpus,
         teacher=teacher,

@@ -28,16 +28,17 @@ mean pooling; then trained to give the teacher's vectors. This file is written b
 `python -m llmrec.models.training.encoder card`.
 
 ## Data
-| texts | rows | licence |
-|---|--:|---|
-| English Wikipedia articles | 26,436 | CC BY-SA 3.0; each row's url is its attribution |
-| films: title, genres, cast, encyclopedia extract | 34,067 | extracts CC BY-SA, list MIT |
-| SciTLDR (train and dev): title and abstract of papers | 2,611 | Apache-2.0 |
+| documents | trained on | held out | licence |
+|---|--:|--:|---|
+| English Wikipedia articles | {wiki} | CC BY-SA 3.0; each row's url is its attribution |
+| films: title, genres, cast, encyclopedia extract | {films} | extracts CC BY-SA, list MIT |
+| SciTLDR (train and dev): papers' titles and abstracts | {scitldr} | Apache-2.0 |
 
-Doubles are dropped. Documents are split by title: {held_out:.0%} are held out, nothing below was trained on. Documents
-that are also items of the evaluation catalogues (same title, or a text that begins alike) are left out: the figures on
-them are on unseen items. From each document: its title, title and text as the app embeds an item, sentences, passages,
-runs of a few words as queries, and lists of names or words as tags: {train_texts:,} texts, {train_tokens:,} tokens.
+Doubles are dropped. Documents are split by title: {held_out:.0%} are held out, and of these nothing is trained on.
+Documents that are also items of the evaluation catalogues (same title, or a text that begins alike) are left out, so
+that the figures on those are on unseen items. From each document: its title, title and text as the app embeds an item,
+sentences, passages, runs of a few words as queries, and lists of names or words as tags: {train_texts:,} texts,
+{train_tokens:,} tokens.
 
 ## Method
 {steps:,} updates on batches of up to {tokens:,} tokens with AdamW, the learning rate level at {rate:g} and then falling
@@ -107,6 +108,7 @@ def write_card(
     recipe = Recipe(**run["recipe"])
     known = {**asdict(figures), **asdict(recipe), **run, "name": NAME, "speed_up": figures.speed_up}
     known |= {"size": figures.size / 1e6, "layers": _listed(recipe.layers), "targets": _listed(recipe.targets)}
+    known |= {kind: _counts(run["documents"], kind) for kind in ("wiki", "films", "scitldr")}
     kinds = [f"| {kind} | {count:,} | {cosine:.4f} |\n" for kind, (count, cosine) in figures.by_kind.items()]
     parts = [_HEAD.format_map(known), *kinds, _ranking(rankings), samples, _LIMITS.format_map(known)]
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -130,6 +132,10 @@ def search_samples(student: Embedder, teacher: Embedder, held_out: Sequence[Held
         for query, ours, theirs in zip(queries, found[0], found[1], strict=True)
     ]
     return _SAMPLES_HEAD.format(count=len(queries), seed=seed, items=len(items)) + "".join(rows)
+
+
+def _counts(documents: dict[str, dict[str, int]], kind: str) -> str:
+    return " | ".join(f"{documents[half].get(kind, 0):,}" for half in ("train", "held-out"))
 
 
 def _listed(numbers: Sequence[int]) -> str:

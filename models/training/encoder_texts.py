@@ -56,11 +56,16 @@ class Budget:
 _BUDGETS = {"wiki": Budget(8, 4, 2), "films": Budget(1, 0, 1), "scitldr": Budget(3, 1, 1)}
 
 
+def kind_of(row: Row) -> str:
+    """Which kind of document it is: `wiki`, `films` or `scitldr`."""
+    return str(row["source"]).partition("-")[0]
+
+
 def texts_of(row: Row, seed: int) -> Iterator[Text]:
     """Texts to embed from one document; the same for the same title and seed."""
     rng = np.random.default_rng([seed, zlib.crc32(row["title"].encode())])
     title, text = row["title"], row["text"]
-    budget = _BUDGETS[row["source"].partition("-")[0]]
+    budget = _BUDGETS[kind_of(row)]
     found = [sentence for sentence in sentences(text) if len(sentence) > _SENTENCE_CHARS]
     yield Text("title", title)
     yield Text("item", f"{title}. {(text if rng.random() < _LONG_ITEMS else ' '.join(found[:2]))[:_ITEM_CHARS]}")

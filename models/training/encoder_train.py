@@ -147,7 +147,8 @@ class Trainer:
         """
         batches = islice(endless(self._texts, self.recipe.tokens, self.recipe.seed, self.step), count)
         waiting: deque[tuple[Tensor, Future[Output]]] = deque()
-        with ThreadPoolExecutor(1) as pool:
+        share = torch.get_num_threads()  # PyTorch keeps it by thread
+        with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(share,)) as pool:
             for rows in batches:
                 ids = token_ids(self._texts, rows).to(self.device)
                 waiting.append((ids, pool.submit(self._ask, ids)))
