@@ -117,7 +117,8 @@ class ForYou(ItemScreen, inherit_bindings=False):
         self.desk.command(partial(self.desk.asks.control, interest, action, days, self.view), self)
 
     def steer(self, words: str) -> None:
-        """More or less of something, in words."""
+        """More or less of something, in words; the first time, the encoder has to be loaded."""
+        self.say(f"{words}: one moment")
         self.desk.command(partial(self.desk.asks.steer, words, self.view), self)
 
     def remove_event(self, event: int) -> None:
