@@ -208,6 +208,10 @@ async def test_verify_says_what_is_wrong_with_which_file(opened: Opened) -> None
         assert "damaged" in row_of(ui, "second")
         assert "in use" in row_of(ui, "fake-encoder")
         assert "whole" in row_of(ui, "scribe")
+        await ui.press("p")
+        assert "there is nothing to fetch" in ui.line("note")
+        await ui.press("j", "p")
+        assert "Fetch second over the network?" in ui.text, "a damaged file can be had again"
 
 
 async def test_speed_is_measured_on_demand(opened: Opened) -> None:

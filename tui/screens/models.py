@@ -162,7 +162,7 @@ class ModelsScreen(EngineScreen, inherit_bindings=False):
         model = self._current
         if model is None or self._read is None:
             return
-        if model.path is not None and model.origin != "pulled":
+        if model.path is not None and not (model.entry and self._faults.get(key_of(model))):
             self._note.note(f"{model.name} is here; there is nothing to fetch")
             return
         if model.name in self._pulls:
