@@ -1,6 +1,6 @@
 """Batches of the writer's training: batch k is a pure function of k, so a run goes on exactly where it stopped."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -16,6 +16,8 @@ _POOL = 4_096
 """Rows that are sorted by length together, so that a batch holds little padding."""
 _ROUND = 32
 """Rows are padded to a multiple of this, so that few shapes occur."""
+_ECHO = (16, 64)
+"""Tokens of a passage that is copied, and of what stands between, at least and at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,11 @@ class Mixture:
         self._plans: dict[int, list[npt.NDArray[np.int64]]] = {}
 
     def batch(self, number: int) -> Batch:
-        """Batch `number` of the run, counted from 0."""
+        """Batch `number` of the run, counted from 0: every second one is an echo until these are spent."""
+        echoes = int(self._stage.echo * self._stage.steps * self._stage.accumulate)
+        if number % 2 and number < 2 * echoes:
+            return self._echo(number)
+        number -= min((number + 1) // 2, echoes)
         share = self._stage.text_share
         texts = int((number + 1) * share)
         if texts > int(number * share):
@@ -79,6 +85,17 @@ class Mixture:
             epoch, place = divmod(n, self._windows)
             chosen.append(self._window(int(_permutation(self._windows, self._stage.seed + epoch)[place])))
         return text_batch(chosen)
+
+    def _echo(self, number: int) -> Batch:
+        """Passages from anywhere, each written twice with another one between."""
+        rng = np.random.default_rng([self._stage.seed, number])
+        copied, between = (int(n) for n in rng.integers(*_ECHO, 2))
+        starts = rng.integers(
+            max(1, len(self._stream) - copied), size=(2, max(1, self._stage.batch // (2 * copied + between)))
+        )
+        passages = [self._stream[n : n + copied] for n in starts[0]]
+        others = [self._stream[n : n + between] for n in starts[1]]
+        return echo_batch(passages, others)
 
     def _sheets(self, number: int) -> Batch:
         """Rows in an order of their own in every pass; a pass has as many batches as the first."""
@@ -126,6 +143,13 @@ def text_batch(windows: Iterable[Ids]) -> Batch:
     weights = torch.ones(ids.shape)
     weights[:, 0] = 0
     return Batch(ids, places, None, weights)
+
+
+def echo_batch(passages: Sequence[Ids], between: Sequence[Ids]) -> Batch:
+    """Each passage, something else, and the passage again, which alone counts: nothing but copying helps."""
+    batch = text_batch(np.concatenate(row) for row in zip(passages, between, passages, strict=True))
+    batch.weights[:, : batch.ids.shape[1] - len(passages[0]) + 1] = 0
+    return batch
 
 
 def sheet_batch(rows: list[tuple[Ids, Marks]], prompt_weight: float) -> Batch:

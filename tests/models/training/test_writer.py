@@ -176,6 +176,34 @@ def test_every_row_is_read_once_in_a_pass(run: steps.Run) -> None:
     assert read == len(rows)
 
 
+def test_echoes_come_early_and_only_the_copy_counts(run: steps.Run) -> None:
+    stage = replace(STAGE, echo=0.3)
+    mixed = Mixture(load_stream(run.data("texts-train.bin")), load_rows(run.data("sheets-train.npz")), stage, 128)
+    count = stage.steps * stage.accumulate
+    echoes = []
+    for number in range(count):
+        batch = mixed.batch(number)
+        copied = int((batch.weights[0] > 0).sum())
+        if torch.equal(
+            batch.ids[:, 1 : 1 + copied], batch.ids[:, -copied:]
+        ):  # the first token of a copy is no copy yet
+            echoes.append(number)
+            assert torch.equal(
+                batch.weights.nonzero(as_tuple=True)[1].unique(), torch.arange(batch.ids.shape[1])[-copied:]
+            )
+    assert echoes == [1 + 2 * n for n in range(int(0.3 * count))]
+
+
+def test_echoes_take_no_rows_from_the_others(run: steps.Run) -> None:
+    """With echoes between them, text and examples come in the same order as without."""
+    stream, rows = load_stream(run.data("texts-train.bin")), load_rows(run.data("sheets-train.npz"))
+    plain, mixed = (Mixture(stream, rows, replace(STAGE, echo=share), 128) for share in (0.0, 0.3))
+    echoes = int(0.3 * STAGE.steps * STAGE.accumulate)
+    others = [n for n in range(12) if n % 2 == 0 or n >= 2 * echoes]
+    for place, number in enumerate(others):
+        assert torch.equal(mixed.batch(number).ids, plain.batch(place).ids)
+
+
 # -- what the app sees -----------------------------------------------------------------------------------------------
 
 
