@@ -134,6 +134,10 @@ class Catalogue:
         """The vectors as an index that suits their number."""
         return make_index(self.vectors)
 
+    def adopt_index(self, index: VectorIndex) -> None:
+        """Search in an index that was built earlier for exactly these vectors."""
+        self.__dict__["index"] = index
+
     def nearest(self, vector: FloatArray, k: int) -> tuple[RowArray, FloatArray]:
         """The k items most alike to a vector and their cosines, highest first. (d,) -> (k,), (k,)."""
         return self.index.search(unit(vector), k)

@@ -148,11 +148,14 @@ def _index(engine: Engine) -> None:
 
 
 @main.command()
+@click.option("--graph", is_flag=True, help="Then build a graph for quick search among millions (extra usearch).")
 @with_engine
-def index(engine: Engine) -> None:
+def index(engine: Engine, graph: bool) -> None:
     """Make the vectors that are still missing."""
     _index(engine)
     _note(engine)
+    if graph:
+        click.echo(f"graph of {engine.status().items} items: {engine.build_graph()}")
 
 
 @main.command()

@@ -228,6 +228,15 @@ class Engine:
         """
         return self._encoders.index(lambda: self.items_in_memory, cancel)
 
+    def build_graph(self) -> Path:
+        """Build a graph over the vectors, for searches among millions of items, and keep it; returns its file.
+
+        Raises:
+            LlmrecError: the extra `usearch` is not installed, or the file cannot be written.
+        """
+        with self._lock:
+            return self._live.build_graph()
+
     def embed_texts(self, wanted: Sequence[str]) -> FloatArray:
         """Unit vectors (n, d) of texts, made now and not kept.
 

@@ -46,7 +46,7 @@ class VectorIndex(Protocol):
 def make_index(vectors: FloatArray) -> VectorIndex:
     """The index for so many unit rows (n, d): exact where that is quick, else in eight bits.
 
-    The graph is quicker still, but takes minutes to build at a million rows; it is for who keeps its file.
+    The graph is quicker still, but takes minutes to build at a million rows: it is built when told to (`kept_graph`).
     """
     return ExactIndex(vectors) if len(vectors) <= EXACT_UP_TO else Int8Index(vectors)
 

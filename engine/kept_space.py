@@ -34,7 +34,7 @@ class KeptSpace:
             return
         try:
             with np.load(self._file, allow_pickle=False) as kept:
-                if str(kept["key"]) != _key(catalogue, hashes, model):
+                if str(kept["key"]) != identity(catalogue, hashes, model):
                     return
                 joint = JointRows(JointSpace(*(kept[name] for name in _SPACE)))
                 joint.rows, joint.inverse_lengths = kept["rows"], kept["inverse_lengths"]
@@ -48,7 +48,7 @@ class KeptSpace:
         fitted = catalogue.fitted
         if self._file is None or fitted is None or not 0 < len(catalogue) <= _MOST:
             return
-        key = _key(catalogue, hashes, model)
+        key = identity(catalogue, hashes, model)
         if key == self._known:
             return
         words, joint = fitted
@@ -63,7 +63,7 @@ class KeptSpace:
             part.unlink(missing_ok=True)  # no room for a cache is no reason to fail
 
 
-def _key(catalogue: Catalogue, hashes: Sequence[bytes], model: str) -> str:
+def identity(catalogue: Catalogue, hashes: Sequence[bytes], model: str) -> str:
     """Identity of contents, encoder, and which items have a vector."""
     digest = sha256(_FORMAT + model.encode())
     digest.update(b"".join(hashes))

@@ -121,5 +121,8 @@ def moved(rows: IntArray, before: IntArray | None) -> IntArray:
     """Places each listed row has risen, negative where it sank, NEW where it was not listed. (m,), (n,) -> (m,)."""
     if before is None:
         return np.zeros(len(rows), np.int32)
-    old = before[rows]  # (m,)
-    return np.where(old == 0, NEW, old - np.arange(1, len(rows) + 1, dtype=np.int32)).astype(np.int32)
+    risen = before[rows]  # (m,)
+    new = risen == 0
+    risen -= np.arange(1, len(rows) + 1, dtype=np.int32)
+    risen[new] = NEW
+    return risen

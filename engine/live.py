@@ -7,6 +7,7 @@ import numpy as np
 from llmrec.engine.embedding import Vectors
 from llmrec.engine.interests import Cluster
 from llmrec.engine.items import Items
+from llmrec.engine.kept_graph import KeptGraph
 from llmrec.engine.kept_space import KeptSpace
 from llmrec.engine.log import LogEntry, active
 from llmrec.engine.person import LateEvent, Person
@@ -23,6 +24,7 @@ class Live:
         """Of the encoder whose space ranks."""
         self._policy = policy
         self._kept = KeptSpace(cache, store.path)
+        self._graph = KeptGraph(cache, store.path)
         self._items: Items | None = None
         self._people: dict[str, Person] = {}
         self.version = 0
@@ -34,7 +36,16 @@ class Live:
         if self._items is None:
             self._items = Items(self._store, self.vectors.embedder.model_id, self.vectors.embedder.dim)
             self._kept.load(self._items.catalogue, self._items.hashes, self.vectors.embedder.model_id)
+            self._graph.load(self._items.catalogue, self._items.hashes, self.vectors.embedder.model_id)
         return self._items
+
+    def build_graph(self) -> Path:
+        """Build the graph index of the catalogue and keep it; returns its file.
+
+        Raises:
+            LlmrecError: the extra is not installed, or the file cannot be written.
+        """
+        return self._graph.build(self.items.catalogue, self.items.hashes, self.vectors.embedder.model_id)
 
     def keep(self) -> None:
         """Keep what was fitted to the catalogue for the next start."""

@@ -1,0 +1,122 @@
+"""The engine over catalogues too large for exact search: it finds the same, through the index that suits them."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from conftest import NOW, Clock
+
+from llmrec.engine import Engine, Item, ItemId, Kind, LlmrecError, index
+from llmrec.engine.cli import main
+from llmrec.engine.index import ExactIndex, GraphIndex, Int8Index
+from llmrec.models.hashing import HashingEmbedder
+
+WORDS = [f"w{k}" for k in range(40)]
+
+
+def items(n: int = 300) -> list[Item]:
+    rng = np.random.default_rng(0)
+    return [Item(ItemId(f"i{k}"), " ".join(rng.choice(WORDS, 6)), f"item {k}") for k in range(n)]
+
+
+@pytest.fixture
+def open_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Engine]:
+    """Open one store on disk again and again, with its cache beside it."""
+    monkeypatch.setenv("LLMREC_DATA_DIR", str(tmp_path))
+
+    def opened() -> Engine:
+        from llmrec.engine.store import Store
+
+        return Engine(Store(tmp_path / "x.db"), HashingEmbedder(), None, clock=Clock(NOW), cache=tmp_path / "cache")
+
+    return opened
+
+
+def fill(engine: Engine) -> None:
+    engine.add_items(items())
+    list(engine.index())
+
+
+def found(engine: Engine) -> list[list[str]]:
+    return [[hit.id for hit in engine.search(f"{a} {b}", 20)] for a, b in (("w1", "w2"), ("w7", "w30"))]
+
+
+def kind(engine: Engine) -> type:
+    return type(engine.items_in_memory.catalogue.index)
+
+
+def test_the_size_of_the_catalogue_chooses(open_store: Callable[[], Engine], monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_store() as engine:
+        fill(engine)
+        assert kind(engine) is ExactIndex
+        exactly = found(engine)
+    monkeypatch.setattr(index, "EXACT_UP_TO", 100)
+    with open_store() as engine:
+        assert kind(engine) is Int8Index
+        assert found(engine) == exactly
+        engine.record("me", ItemId("i3"), Kind.LIKE)
+        assert len(engine.steer("me", "more w1").ids) == 299
+
+
+def test_a_graph_is_built_when_told_to_and_serves_until_the_items_change(open_store: Callable[[], Engine]) -> None:
+    pytest.importorskip("usearch")
+    with open_store() as engine:
+        fill(engine)
+        exactly = found(engine)
+        file = engine.build_graph()
+        assert kind(engine) is GraphIndex
+        assert found(engine) == exactly
+    with open_store() as engine:
+        assert kind(engine) is GraphIndex
+        assert found(engine) == exactly
+        engine.add_items([Item(ItemId("new"), "w1 w2 w1 w2")])
+        list(engine.index())
+        assert kind(engine) is ExactIndex
+        assert engine.search("w1 w2", 1)[0].id == "new"
+        assert engine.build_graph() != file
+        assert not file.exists(), "one graph per store"
+        assert engine.search("w1 w2", 1)[0].id == "new"
+
+
+def test_a_damaged_graph_is_as_good_as_none(open_store: Callable[[], Engine]) -> None:
+    pytest.importorskip("usearch")
+    with open_store() as engine:
+        fill(engine)
+        exactly, file = found(engine), engine.build_graph()
+    file.write_bytes(b"no graph")
+    with open_store() as engine:
+        assert kind(engine) is ExactIndex
+        assert found(engine) == exactly
+        assert not file.exists()
+
+
+def test_without_the_extra_the_command_says_what_to_install(
+    open_store: Callable[[], Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "usearch.index", None)
+    with open_store() as engine:
+        fill(engine)
+        with pytest.raises(LlmrecError, match=r"pip install .*usearch"):
+            engine.build_graph()
+        assert found(engine)
+
+
+def test_nothing_is_kept_beside_a_store_in_memory(engine: Engine) -> None:
+    with pytest.raises(LlmrecError, match="in memory keeps no index"):
+        engine.build_graph()
+
+
+def test_the_command(tmp_path: Path) -> None:
+    pytest.importorskip("usearch")
+
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(main, ["--db", str(tmp_path / "y.db"), *arguments], catch_exceptions=False)
+
+    (tmp_path / "things.jsonl").write_text('{"title": "Tide tables"}\n{"title": "Knots"}\n')
+    run("import", str(tmp_path / "things.jsonl"))
+    ran = run("index", "--graph")
+    assert ran.exit_code == 0
+    assert "graph of 2 items: " in ran.output
+    assert Path(ran.output.strip().splitlines()[-1].split(": ", 1)[1]).is_file()
