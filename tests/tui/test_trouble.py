@@ -193,5 +193,5 @@ async def test_three_hundred_actions_leave_nothing_behind(opened: Opened) -> Non
         await run(len(keys) * 6)  # fills most of Textual's caches of layouts and lines
         before, threads = await run(len(keys) * 4)
         after, threads_after = await run(len(keys) * 19)
-        assert after - before < 5 * 304  # a screen left behind at each opening would be 50,000
+        assert after - before < 8 * 304  # caches still fill; a screen left behind at each opening would be 50,000
         assert threads_after <= threads + 2  # the pool may still be growing to its fixed size
