@@ -1,4 +1,4 @@
-"""How long an item stays worth reading: from the user, from a writer's answer, or from plain rules, in that order.
+"""How long an item stays worth reading: from the user, its source, a writer's answer, or plain rules, in that order.
 
 A writer is asked one yes/no question per item, "will this still be useful in a year", and P(yes) is read from its
 logits; grading urgency on a scale was tried by others and found unusable. The user's own correction always wins.
