@@ -26,7 +26,13 @@ _STEPS = ("prepare", "tokenizer", "pretrain", "tune", "export", "evaluate", "car
 @click.command()
 @click.argument("step", type=click.Choice(_STEPS))
 @click.option("--corpus", type=click.Path(path_type=Path), default=Path("../shared/corpus"), show_default=True)
-@click.option("--out", type=click.Path(path_type=Path), default=Path("build/training/writer"), show_default=True)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("build/training/writer"),
+    show_default=True,
+    help="Folder of all sizes; each has one of its own in it.",
+)
 @click.option("--size", type=click.Choice(list(RECIPES)), default="large", show_default=True)
 @click.option("--keep-out", multiple=True, type=click.Path(path_type=Path), help="Item file that must stay unseen.")
 @click.option("--documents", type=click.IntRange(1), help="Documents of each file of the corpus, at most.")
@@ -52,7 +58,7 @@ def main(
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     kept_out = keep_out or tuple(sorted((corpus.parent / "eval").glob("*/items.jsonl")))
     known_encoder = encoder if encoder.is_file() else None
-    run = Run(corpus, out, size, kept_out, documents, cases, known_encoder, compiled)
+    run = Run(corpus, out / size, size, kept_out, documents, cases, known_encoder, compiled)
     try:
         _do("ship" if ship else step, run, _Stop(minutes))
     except ModelError as exc:

@@ -28,15 +28,22 @@ class Batch:
     """Token ids (b, s)."""
     places: Tensor
     """Positions (b, s)."""
-    mask: Tensor | None
-    """Who sees whom (b, 1, s, s); None where everybody sees what came before."""
+    branch: Tensor | None
+    """Which question a token belongs to (b, s), 0 for the prompt; None where everybody sees what came before."""
     weights: Tensor
     """Weight in the loss (b, s) of each token as it is predicted from the one before; 0 for none."""
 
     def to(self, device: torch.device) -> "Batch":
         """The same on another device."""
-        mask = None if self.mask is None else self.mask.to(device, non_blocking=True)
-        return Batch(self.ids.to(device), self.places.to(device), mask, self.weights.to(device))
+        branch = None if self.branch is None else self.branch.to(device)
+        return Batch(self.ids.to(device), self.places.to(device), branch, self.weights.to(device))
+
+    def mask(self) -> Tensor | None:
+        """Who sees whom (b, 1, s, s): what came before, of the prompt and of one's own branch."""
+        if self.branch is None:
+            return None
+        here, there = self.branch[:, None, :], self.branch[:, :, None]  # (b, 1, s), (b, s, 1)
+        return (((here == 0) | (here == there)).tril())[:, None]
 
 
 class Mixture:
@@ -167,12 +174,10 @@ def sheet_batch(rows: list[tuple[Ids, Marks]], prompt_weight: float) -> Batch:
     follows = np.zeros_like(real)
     follows[:, 1:] = branch[:, 1:] == branch[:, :-1]
     weights = np.where(answer, 1.0, prompt_weight) * (real & follows)
-    before = np.tri(size, dtype=bool)[None]  # (1, s, s)
-    sees = before & ((branch[:, None, :] == 0) | (branch[:, None, :] == branch[:, :, None]))  # (b, s, s)
     return Batch(
         torch.from_numpy(ids),
         torch.from_numpy(places),
-        torch.from_numpy(sees[:, None]),
+        torch.from_numpy(branch),
         torch.from_numpy(weights.astype(np.float32)),
     )
 

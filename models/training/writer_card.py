@@ -34,12 +34,13 @@ It mostly picks and shortens sentences of the item. It was trained for sentences
 """
 
 
-def card(recipe: Recipe, size: str, found: Evaluation, counts: Mapping[str, int]) -> str:
+def card(recipe: Recipe, size: str, done: Mapping[str, int], found: Evaluation, counts: Mapping[str, int]) -> str:
     """The card as Markdown.
 
     Args:
         recipe: how it was trained.
         size: the recipe's name.
+        done: updates made, by stage.
         found: what evaluation measured.
         counts: documents and examples, by name.
     """
@@ -48,7 +49,7 @@ def card(recipe: Recipe, size: str, found: Evaluation, counts: Mapping[str, int]
             "# llmrec-write",
             _ABOUT,
             _table("Documents and examples", ("what", "count"), [(k, f"{v:,}") for k, v in sorted(counts.items())]),
-            _training(recipe, size),
+            _training(recipe, size, done),
             _verdict(found),
             _table("Further figures", ("what", "figure"), [(k, f"{v:.3g}") for k, v in found.figures.items()]),
             _LIMITS,
@@ -57,16 +58,26 @@ def card(recipe: Recipe, size: str, found: Evaluation, counts: Mapping[str, int]
     )
 
 
-def _training(recipe: Recipe, size: str) -> str:
+def _training(recipe: Recipe, size: str, done: Mapping[str, int]) -> str:
     shape = recipe.shape
     rows = [
-        (stage.name, f"{stage.tokens:,}", f"{stage.text_share:g}", f"{stage.prompt_weight:g}", f"{stage.rate:g}")
+        (
+            stage.name,
+            f"{done.get(stage.name, 0):,} of {stage.steps:,}",
+            f"{stage.batch * stage.accumulate:,}",
+            f"{stage.text_share:g}",
+            f"{stage.echo:g}",
+            f"{stage.prompt_weight:g}",
+            f"{stage.rate:g}",
+        )
         for stage in (recipe.pretrain, recipe.tune)
     ]
     return (
         f"## Training\nSize `{size}`: width {shape.width}, {shape.layers} layers, {shape.heads} heads, feed-forward "
         f"{shape.feed_forward}, context {shape.context}, {shape.vocabulary:,} tokens.\n\n"
-        + _rows(("stage", "tokens", "share of plain text", "weight of the prompt", "highest rate"), rows)
+        + _rows(
+            ("stage", "updates", "tokens of one", "plain text", "echoes", "weight of the prompt", "highest rate"), rows
+        )
     )
 
 

@@ -148,7 +148,8 @@ def write_card(run: Run) -> None:
     """Write the model card beside the file."""
     counts = json.loads(run.data("counts.json").read_text("utf-8"))
     found = Evaluation.load(run.out / "evaluation.json")
-    (run.out / f"{NAME}.md").write_text(card(run.recipe, run.size, found, counts), "utf-8")
+    done = {stage: _state(run, stage)["step"] for stage in ("pretrain", "tune") if (run.out / f"{stage}.pt").is_file()}
+    (run.out / f"{NAME}.md").write_text(card(run.recipe, run.size, done, found, counts), "utf-8")
 
 
 def ship(run: Run, weights: Path = WEIGHTS) -> Path:

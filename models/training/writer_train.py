@@ -95,7 +95,7 @@ class Trainer:
     def loss(self, batch: Batch) -> Tensor:
         """Weighted mean of -log p (nats) of a batch's weighted tokens; logits are computed for these alone."""
         with _precision(self.device):
-            hidden = self._forward(batch.ids, batch.places, batch.mask)  # (b, s, d)
+            hidden = self._forward(batch.ids, batch.places, batch.mask())  # (b, s, d)
             row, column = torch.nonzero(batch.weights, as_tuple=True)  # (n,)
             logits = self.model.logits(hidden[row, column - 1])  # (n, v)
         weights = batch.weights[row, column]

@@ -48,8 +48,8 @@ AWKWARD = [
 def run(tmp_path_factory: pytest.TempPathFactory) -> steps.Run:
     """The chain, run once by the command itself."""
     folder = tmp_path_factory.mktemp("writer")
-    made = steps.Run(make_corpus(folder / "corpus"), folder / "out", "tiny", cases=2)
-    arguments = ["all", "--corpus", str(made.corpus), "--out", str(made.out), "--size", "tiny", "--cases", "2"]
+    made = steps.Run(make_corpus(folder / "corpus"), folder / "out" / "tiny", "tiny", cases=2)
+    arguments = ["all", "--corpus", str(made.corpus), "--out", str(folder / "out"), "--size", "tiny", "--cases", "2"]
     result = CliRunner().invoke(writer.main, [*arguments, "--encoder", str(folder / "none.gguf")])
     assert result.exit_code == 0, result.output
     return made
@@ -151,7 +151,7 @@ def test_questions_about_one_item_are_computed_as_if_each_stood_alone(run: steps
     rows = load_rows(run.data("sheets-train.npz"))
     ids, marks = next(rows.row(n) for n in range(len(rows)) if rows.row(n)[1].max() >= 6)
     together = sheet_batch([(ids, marks)], 0.0)
-    hidden = model(together.ids, together.places, together.mask)[0, : len(ids)]
+    hidden = model(together.ids, together.places, together.mask())[0, : len(ids)]
     branch = marks >> 1
     for n in range(1, int(branch.max()) + 1):
         alone = np.flatnonzero((branch == 0) | (branch == n))

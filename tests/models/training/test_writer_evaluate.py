@@ -133,9 +133,10 @@ def test_samples_are_the_first_of_every_set_with_angles_in_turn() -> None:
 def test_the_card_says_what_was_reached_and_shows_odd_text_as_text() -> None:
     odd = replace(text(0, "| <b>*odd*</b> |"), title="A | b")
     found = Evaluation("f" * 64, {"perplexity": math.pi}, [Line("a", "at least 1", 0.5, False)], samples([odd]))
-    written = card(RECIPES["tiny"], "tiny", found, {"train documents": 1_234})
+    written = card(RECIPES["tiny"], "tiny", {"pretrain": 7}, found, {"train documents": 1_234})
     assert "It does not pass, so it does not ship." in written
     assert "| a | at least 1 | 0.500 | NO |" in written
     assert "1,234" in written
+    assert "| pretrain | 7 of 11 |" in written
     assert "<b>" not in written
     assert "A \\| b" in written
