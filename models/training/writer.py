@@ -34,7 +34,7 @@ _STEPS = ("prepare", "tokenizer", "pretrain", "tune", "export", "evaluate", "car
     help="Folder of all sizes; each has one of its own in it.",
 )
 @click.option("--size", type=click.Choice(list(RECIPES)), default="large", show_default=True)
-@click.option("--keep-out", multiple=True, type=click.Path(path_type=Path), help="Item file that must stay unseen.")
+@click.option("--unseen", multiple=True, type=click.Path(path_type=Path), help="Item file that must stay unseen.")
 @click.option("--documents", type=click.IntRange(1), help="Documents of each file of the corpus, at most.")
 @click.option("--cases", type=click.IntRange(1), default=40, show_default=True, help="Items of each set to evaluate.")
 @click.option("--minutes", type=click.FloatRange(0), help="Stop training after so long, with a checkpoint.")
@@ -46,7 +46,7 @@ def main(
     corpus: Path,
     out: Path,
     size: str,
-    keep_out: tuple[Path, ...],
+    unseen: tuple[Path, ...],
     documents: int | None,
     cases: int,
     minutes: float | None,
@@ -56,9 +56,9 @@ def main(
 ) -> None:
     """Make the writer: data, tokenizer, training, GGUF, evaluation, model card."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
-    kept_out = keep_out or tuple(sorted((corpus.parent / "eval").glob("*/items.jsonl")))
+    unseen = unseen or tuple(sorted((corpus.parent / "eval").glob("*/items.jsonl")))
     known_encoder = encoder if encoder.is_file() else None
-    run = Run(corpus, out / size, size, kept_out, documents, cases, known_encoder, compiled)
+    run = Run(corpus, out / size, size, unseen, documents, cases, known_encoder, compiled)
     try:
         _do("ship" if ship else step, run, _Stop(minutes))
     except ModelError as exc:

@@ -55,7 +55,7 @@ class Run:
     """Folder of everything that is made."""
     size: str
     """Name of the recipe."""
-    kept_out: tuple[Path, ...] = ()
+    unseen: tuple[Path, ...] = ()
     """Item files that must stay unseen, beside the bundled catalogues."""
     documents: int | None = None
     """Documents of each corpus file at most."""
@@ -85,7 +85,7 @@ def prepare_data(run: Run) -> None:
     """Documents to plain text, examples and evaluation's items."""
     if run.data("counts.json").is_file():
         return log.info("prepare: done before")
-    catalogues = [*(SAMPLE_DATA / f"{name}.jsonl" for name in CATALOGUES), *run.kept_out]
+    catalogues = [*(SAMPLE_DATA / f"{name}.jsonl" for name in CATALOGUES), *run.unseen]
     counts = prepare(run.corpus, run.data(""), run.recipe, catalogues, log.info, run.documents)
     log.info("prepare: %s", json.dumps(dict(sorted(counts.items()))))
 
