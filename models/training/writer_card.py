@@ -11,7 +11,8 @@ scratch; no weights of another model went into it. It runs in llama.cpp.
 
 ## What it is for
 The prompts of `llmrec.models.prompts`, and nothing else: one sentence from an angle, one sentence for given interests,
-a topic in one to three words, and whether a text will still be useful in a year. The app drops what names a person, a
+one that says why an item stands where it stands, a topic in one to three words, and whether a text will still be useful
+in a year. The app drops what names a person, a
 place or a number that the item does not contain, and always says which words are a model's.
 
 ## Data and licences
@@ -23,7 +24,7 @@ place or a number that the item does not contain, and always says which words ar
 | `why-amazon`, `why-google`, `why-yelp` | reasons for given interests | Apache-2.0; machine-written |
 
 Answers are sentences of the item, shortened by rule; first sentences of films and articles whose names the rest
-contains; people's summaries; reasons written by a machine. The labels of "still useful in a year" are made by rule.
+contains; people's summaries; reasons written by a machine; facts of made-up histories, worded by rule. The labels of "still useful in a year" are made by rule.
 Pairs whose answer names what the item does not contain were dropped. Kept out: a fiftieth of all titles, SciTLDR's
 test half, and everything that shares a title or a sentence with the bundled catalogues or the evaluation sets.
 """
