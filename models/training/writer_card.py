@@ -24,9 +24,10 @@ place or a number that the item does not contain, and always says which words ar
 | `why-amazon`, `why-google`, `why-yelp` | reasons for given interests | Apache-2.0; machine-written |
 
 Answers are sentences of the item, shortened by rule; first sentences of films and articles whose names the rest
-contains; people's summaries; reasons written by a machine; facts of made-up histories, worded by rule. The labels of "still useful in a year" are made by rule.
-Pairs whose answer names what the item does not contain were dropped. Kept out: a fiftieth of all titles, SciTLDR's
-test half, and everything that shares a title or a sentence with the bundled catalogues or the evaluation sets.
+contains; people's summaries; reasons written by a machine; facts of made-up histories, worded by rule. The labels of
+"still useful in a year" are made by rule. Pairs whose answer names what the item does not contain were dropped. Kept
+out: a fiftieth of all titles, SciTLDR's test half, and everything that shares a title or a sentence with the bundled
+catalogues or the evaluation sets.
 """
 _LIMITS = """\
 ## Limits
