@@ -38,10 +38,12 @@ from llmrec.engine.catalogue import Catalogue
 from llmrec.engine.policies import experts, facts
 from llmrec.engine.policies.base import DAY, POSITIVE, Contribution, moment
 from llmrec.engine.policies.experts import RECIPE, Recipe
-from llmrec.engine.records import Interaction
+from llmrec.engine.records import Interaction, Kind
 from llmrec.engine.vectors import DoubleArray
 from llmrec.models import FloatArray
 
+_CHOSEN = POSITIVE | {Kind.OPEN}
+"""What shows which item was chosen from the list: the first of these on it."""
 _CAUTION = 5.0
 """Steps' worth of belief that all experts are equally good for this user."""
 _DATED, _DATE_HALF_LIFE = 40, 10.0
@@ -86,7 +88,7 @@ class _State:
     liked: tuple[int, ...]
     """Newest rows with a yes, -1 for typed interests."""
     touched: tuple[int, ...]
-    """Rows with events: they are no longer chosen from."""
+    """Rows that were acted on: they are no longer chosen from."""
     advantage: DoubleArray
     """(E + 2,) sum over steps of log 1 / (place + 3)."""
     steps: float
@@ -121,7 +123,7 @@ class Blend:
         """Score the experts on what was chosen, then take the events in."""
         self._follow_catalogue()
         events = list(step)
-        chosen = [e.row for e in events if e.row >= 0 and e.kind in POSITIVE and e.weight > 0]
+        chosen = [e.row for e in events if e.row >= 0 and e.kind in _CHOSEN and e.weight > 0]
         state = self._judged(self._state, chosen[:_CHOICES])
         for start in range(0, len(events), _BULK):
             state = self._with(state, events[start : start + _BULK])
@@ -166,7 +168,8 @@ class Blend:
         """The state after some events."""
         weights = np.array([self.recipe.strength(event) for event in events])
         counted = [event for event, weight in zip(events, weights, strict=True) if weight]
-        rows = tuple(dict.fromkeys((*state.touched, *(event.row for event in events if event.row >= 0))))
+        acted_on = (event.row for event in events if event.row >= 0 and event.kind is not Kind.IMPRESSION)
+        rows = tuple(dict.fromkeys((*state.touched, *acted_on)))
         state = replace(state, events=(*state.events, *events), touched=rows)
         if not counted:
             return state

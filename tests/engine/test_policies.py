@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from llmrec.engine.catalogue import Catalogue
 from llmrec.engine.policies import BASELINES, POLICIES, Policy, make_policy
+from llmrec.engine.policies.blend import Blend
 from llmrec.engine.records import Interaction, Kind
 
 NOW = 1.7e9
@@ -237,3 +238,12 @@ def test_freshness_is_a_part_of_the_score() -> None:
     parts = {part.part: part.amount for part in policy.explain(2, NOW)}
     assert parts["fresh"] > 0
     assert sum(parts.values()) == pytest.approx(float(policy.scores(NOW)[2]), abs=1e-5)
+
+
+def test_what_was_only_shown_changes_nothing_and_what_was_opened_teaches_the_gate() -> None:
+    shown = taught("blend", [*STEPS[:2], [on(12, Kind.IMPRESSION, 7)], [on(12, days_ago=3)]])
+    unseen = taught("blend", [*STEPS[:2], [on(12, days_ago=3)]])
+    assert np.array_equal(shown.scores(NOW), unseen.scores(NOW))
+    opened, before = (taught("blend", [*STEPS[:2], *more]) for more in ([[on(12, Kind.OPEN, 3)]], []))
+    assert isinstance(opened, Blend) and isinstance(before, Blend)
+    assert not np.array_equal(opened.gate(NOW), before.gate(NOW))
