@@ -3,7 +3,8 @@
 import re
 
 _SENTENCE_END = re.compile(r'(?<=[.!?…])["\')\]’”]*\s+(?=["\'(\[‘“]?[A-Z0-9À-Þ])|(?<=[。！？])|\n+')
-_NOT_AN_END = re.compile(r"(?:\b(?:Mr|Mrs|Ms|Dr|St|Prof|Jr|Sr|vs|No|Vol|ca|approx|et al|e\.g|i\.e|U\.S|U\.K)|\b[A-Z])\.$")
+_ABBREVIATED = r"Mr|Mrs|Ms|Dr|St|Prof|Jr|Sr|vs|No|Vol|ca|approx|et al|e\.g|i\.e|U\.S|U\.K"
+_NOT_AN_END = re.compile(rf"(?:\b(?:{_ABBREVIATED})|\b[A-Z])\.$")
 _MIN_WORDS, _MAX_CHARS = 5, 400
 _NAME_OR_NUMBER = re.compile(r"\d[\d.,]*|(?<![.!?…]\s)(?<!^)\b[A-Z][\w’'-]+")
 

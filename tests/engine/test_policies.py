@@ -245,5 +245,6 @@ def test_what_was_only_shown_changes_nothing_and_what_was_opened_teaches_the_gat
     unseen = taught("blend", [*STEPS[:2], [on(12, days_ago=3)]])
     assert np.array_equal(shown.scores(NOW), unseen.scores(NOW))
     opened, before = (taught("blend", [*STEPS[:2], *more]) for more in ([[on(12, Kind.OPEN, 3)]], []))
-    assert isinstance(opened, Blend) and isinstance(before, Blend)
+    assert isinstance(opened, Blend)
+    assert isinstance(before, Blend)
     assert not np.array_equal(opened.gate(NOW), before.gate(NOW))
