@@ -193,8 +193,7 @@ def _read(response: http.client.HTTPResponse, part: _Part) -> bytes:
 
 def _interrupted(part: _Part, how: str) -> DownloadFailed:
     return DownloadFailed(
-        f"{part.name} {how} at {part.done / 1e6:,.0f} of {part.size / 1e6:,.0f} MB; "
-        "pull it again to go on from there."
+        f"{part.name} {how} at {part.done / 1e6:,.0f} of {part.size / 1e6:,.0f} MB; pull it again to go on from there."
     )
 
 
