@@ -375,7 +375,9 @@ def interests(engine: Engine, user: str, as_of: float | None, json_: bool, plain
 
 
 def _control(action: str) -> None:
-    @main.command(action, help=f"{action.capitalize()} an interest (ids: `llmrec interests`); undo takes it back.")
+    verb = "Weaken" if action == "less" else action.capitalize()
+
+    @main.command(action, help=f"{verb} an interest (ids: `llmrec interests`); undo takes it back.")
     @click.argument("interest")
     @click.option("--days", type=click.FloatRange(0.01, 3650), help="How long, for snooze; 1 by default.")
     @user_option
