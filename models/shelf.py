@@ -81,7 +81,13 @@ class Shelf:
     def by_id(self, model_id: str) -> Path | None:
         """The file that vectors were made by, from the id that is kept with them; None where it is gone."""
         alike = (path for path in self._files() if path.stem == model_id.rpartition("@")[0])
-        return next((path for path in alike if model_id.endswith(f"@{self.hashes.digest(path)[:12]}")), None)
+        return next((path for path in alike if self._is(path, model_id)), None)
+
+    def _is(self, path: Path, model_id: str) -> bool:
+        try:
+            return model_id.endswith(f"@{self.hashes.digest(path)[:12]}")
+        except OSError:  # removed since it was listed
+            return False
 
     def chosen(self, kind: Kind) -> Path | None:
         """The model to use: the user's choice, else the best bundled one, else a pulled one, else None.
@@ -274,7 +280,10 @@ class Shelf:
             kind = "encoder" if header.is_encoder else "writer"
         origin = "bundled" if path.parent == self._bundled else "pulled" if entry else "your own"
         name, is_used = entry.name if entry else path.stem, path.resolve() in used
-        size, speed = path.stat().st_size, self._speeds.of(path)
+        try:
+            size, speed = path.stat().st_size, self._speeds.of(path)
+        except OSError:  # removed since it was listed
+            return None
         return Row(name, kind, path, size, is_used, origin, entry, *about, speed=speed)
 
     def _begun(self, entry: Entry) -> int:

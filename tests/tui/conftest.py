@@ -77,7 +77,7 @@ class Driver:
         self.burst(key)
         await asyncio.sleep(0.01)
 
-    async def settle(self, seconds: float = 5.0) -> None:
+    async def settle(self, seconds: float = 20.0) -> None:
         """Wait until no command, worker or timer of ours is under way."""
         end = asyncio.get_running_loop().time() + seconds
         calm = 0
@@ -87,7 +87,7 @@ class Driver:
             if asyncio.get_running_loop().time() > end:
                 raise AssertionError(f"still busy: {[w for w in self.app.workers if w.is_running]}")
 
-    async def until(self, condition: Callable[[], bool], seconds: float = 5.0) -> None:
+    async def until(self, condition: Callable[[], bool], seconds: float = 20.0) -> None:
         """Wait until something holds."""
         end = asyncio.get_running_loop().time() + seconds
         while not condition():
@@ -134,6 +134,6 @@ def opened() -> Opened:
             if wait:
                 await driver.settle()
             yield driver
-        assert app.crashes == []
+        assert app.crashes == [], "\n".join(app.crashes)
 
     return run
