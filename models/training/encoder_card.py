@@ -147,7 +147,7 @@ def _ranking(folder: Path) -> str:
     for file in sorted(folder.glob("*-student.json")):
         ours, theirs = (json.loads(f.read_text("utf-8")) for f in (file, file.with_name(_teacher_of(file.name))))
         a, b = (float(each["policies"]["blend"]["ndcg@10"]) for each in (ours, theirs))
-        name = file.name.partition("-")[0]
+        name = file.name.removesuffix("-student.json")
         rows.append(f"| {name} | {ours['users']} | {ours['steps']:,} | {a:.4f} | {b:.4f} | {a / b:.3f} |\n")
     return _RANKING + "".join(rows) if rows else ""
 

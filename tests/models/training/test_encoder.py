@@ -114,6 +114,16 @@ def test_samples_of_the_card_are_the_first_queries_in_their_order(made: Path) ->
     assert shown == queries[:40]
 
 
+def test_the_card_tells_how_both_rank(made: Path, corpus: Path, teacher: BertFolder) -> None:
+    (made / "ranking").mkdir()
+    for who, value in (("student", 0.049), ("teacher", 0.05)):
+        ranked = {"users": 40, "steps": 1_234, "policies": {"blend": {"ndcg@10": value}}}
+        (made / "ranking" / f"music-{who}.json").write_text(json.dumps(ranked))
+    assert "nDCG" not in (made / "llmrec-embed.md").read_text()
+    assert run("card", corpus, teacher, made, "--any-teacher").exit_code == 0
+    assert "| music | 40 | 1,234 | 0.0490 | 0.0500 | 0.980 |" in (made / "llmrec-embed.md").read_text()
+
+
 def test_steps_that_are_done_are_not_done_again(made: Path, corpus: Path, teacher: BertFolder) -> None:
     before = {name: (made / name).read_bytes() for name in ("train.npz", "held-out.jsonl", "checkpoint.pt")}
     for step in ("prepare", "train"):
@@ -127,10 +137,11 @@ def test_another_teacher_is_refused(made: Path, corpus: Path, teacher: BertFolde
     assert "SHA-256" in result.output
 
 
-def test_export_before_training_says_what_to_do(corpus: Path, teacher: BertFolder, tmp_path: Path) -> None:
-    result = run("export", corpus, teacher, tmp_path, "--any-teacher")
-    assert result.exit_code == 1
-    assert "run the step `train` first" in result.output
+def test_a_step_too_early_says_what_to_do(corpus: Path, teacher: BertFolder, tmp_path: Path) -> None:
+    for step, first in (("train", "prepare"), ("export", "train"), ("evaluate", "prepare"), ("card", "evaluate")):
+        result = run(step, corpus, teacher, tmp_path, "--any-teacher")
+        assert result.exit_code == 1
+        assert f"run the step `{first}` first" in result.output
 
 
 def test_halves_share_no_document_and_catalogues_stay_unseen(corpus: Path) -> None:
