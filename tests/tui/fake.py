@@ -108,7 +108,7 @@ class FakeEngine:
         self.ahead: list[str] = []
         """What was written and judged ahead."""
         self.slow_ahead = False
-        """Working ahead blocks until it is cancelled."""
+        """Work ahead that begins now blocks until it is cancelled."""
         self.calls: list[str] = []
         self.models = FakeModels()
 
@@ -384,11 +384,12 @@ class FakeEngine:
         return self._work_ahead("judged", "half-lives", ids, cancel)
 
     def _work_ahead(self, done: str, what: str, ids: Sequence[ItemId], cancel: Cancel) -> Iterator[Progress]:
+        slow = self.slow_ahead
         for place, id in enumerate(ids):
             yield Progress(place, len(ids), what)
             if self.fail is not None:
                 raise self.fail
-            if self.slow_ahead:
+            if slow:
                 cancel.wait(20)
             if cancel.is_set():
                 self.ahead.append("cancelled")
