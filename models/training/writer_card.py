@@ -18,8 +18,8 @@ place or a number that the item does not contain, and always says which words ar
 ## Data and licences
 | text | used for | licence |
 |---|---|---|
-| Wikipedia, 26,436 articles (`wiki-*`) | language; angles, topics | CC BY-SA 3.0; each row's url attributes it |
-| extracts on 34,067 films (`films`) | language; angles, topics | CC BY-SA (extracts), MIT (list) |
+| Wikipedia articles (`wiki-*`) | language; angles, topics | CC BY-SA 3.0; each row's url attributes it |
+| extracts on films (`films`) | language; angles, topics | CC BY-SA (extracts), MIT (list) |
 | SciTLDR, train and dev | summaries | Apache-2.0 |
 | `why-amazon`, `why-google`, `why-yelp` | reasons for given interests | Apache-2.0; machine-written |
 
