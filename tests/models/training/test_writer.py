@@ -276,6 +276,10 @@ def test_only_a_file_that_has_passed_ships(run: steps.Run, tmp_path: Path) -> No
     with pytest.raises(ModelRejected, match="does not pass"):
         steps.ship(run, tmp_path)
     assert list(tmp_path.iterdir()) == []
+    asked = ["export", "--ship", "--corpus", str(run.corpus), "--out", str(run.out.parent), "--size", "tiny"]
+    refused = CliRunner().invoke(writer.main, asked)
+    assert refused.exit_code == 1
+    assert "does not pass, so it does not ship" in refused.output
     kept = (run.out / "evaluation.json").read_text("utf-8")
     found = json.loads(kept)
     passed = Evaluation(found["sha256"], {}, [Line("a", "b", 1.0, True)])
