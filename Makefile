@@ -11,7 +11,7 @@ EVAL   := ../shared/eval
 RUN    := build/training/encoder
 USERS  := 200
 
-.PHONY: help run demo test test-st check lint types imports unit bench vectors screenshot wheel clean train-encoder rank-encoder
+.PHONY: help run demo test test-st check lint types imports unit bench vectors screenshot wheel clean train-encoder rank-encoder train-writer
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -57,6 +57,11 @@ train-encoder: $(BIN)/.installed $(TEACHER) ## Make models/weights/llmrec-embed 
 	$(PIP) install $(TORCH) -e '.[train]'
 	$(BIN)/python -m llmrec.models.training.encoder all --corpus $(CORPUS) --teacher $(TEACHER) --out $(RUN) \
 		--gguf models/weights/llmrec-embed.Q8_0.gguf $(if $(STEPS),--steps $(STEPS)) \
+		$(foreach items,$(wildcard $(EVAL)/*/items.jsonl),--unseen $(items))
+
+train-writer: $(BIN)/.installed ## Make the writer anew, SIZE=small (two cores, hours) or large (a graphics card): goes on where it stopped
+	$(PIP) install $(TORCH) -e '.[train]'
+	$(BIN)/python -m llmrec.models.training.writer all --corpus $(CORPUS) --out build/training/writer --size $(or $(SIZE),small) \
 		$(foreach items,$(wildcard $(EVAL)/*/items.jsonl),--unseen $(items))
 
 rank-encoder: $(BIN)/.installed ## How student and teacher rank for real people, into the card
