@@ -141,18 +141,18 @@ class Blend:
 
     def _judged(self, state: _State, chosen: list[int]) -> _State:
         """Credit each expert for the places at which it had the chosen items."""
-        fresh = [row for row in chosen if row not in state.touched]
-        if not fresh or not state.liked:
+        first = [row for row in chosen if row not in state.touched]
+        if not first or not state.liked:
             return state
         sums = self._expert_scores(state, state.reference)
         seen = sums[:, np.array(state.touched, np.int64)]
         earned = np.zeros(len(self.recipe.priors))
-        for row in fresh:
+        for row in first:
             level = sums[:, [row]]
             ahead = np.array([np.count_nonzero(better) for better in sums > level]) - (seen > level).sum(axis=1)
             places = [*ahead, _place(self._length, row), _place(state.dates, row)]
             earned -= np.log(np.array(places) + _ZIPF)
-        earned /= len(fresh)
+        earned /= len(first)
         advantage, steps = _FADING * state.advantage + earned, _FADING * state.steps + 1
         return replace(state, advantage=advantage, steps=steps, mood=self._moved(state.mood, earned))
 

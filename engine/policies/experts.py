@@ -151,12 +151,12 @@ def mean_likeness(catalogue: Catalogue, events: list[Interaction]) -> DoubleArra
 def likeness_above_mean(catalogue: Catalogue, events: list[Interaction], row: int) -> DoubleArray:
     """Likeness of one item to m events in the three spaces, minus the mean over all items, (3, m)."""
     joint, words = catalogue.joint, catalogue.words
-    own = joint.rows[row] * joint.inverse_lengths[:, row, None] - joint.middle  # (2, k)
-    result = np.zeros((3, len(events)))
-    result[:2] = np.einsum("smk,sk->sm", probes(catalogue, events), own)
+    own = joint.rows[row] * joint.inverse_lengths[:, row, None]  # (2, k)
+    result = -mean_likeness(catalogue, events)
+    result[:2] += np.einsum("smk,sk->sm", probes(catalogue, events), own)
     for index, event in enumerate(events):
         if event.row >= 0:
-            result[WORDS, index] = words.between(row, event.row) - words.mean_similarity(event.row)
+            result[WORDS, index] += words.between(row, event.row)
     return result
 
 

@@ -17,6 +17,10 @@ from tests.models.tiny import tiny_bert_folder, tiny_llama
 Run = Callable[..., Result]
 
 
+def llmrec(*words: str) -> Result:
+    return CliRunner().invoke(main, list(words))
+
+
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs a command on an empty data folder and an installation without models."""
@@ -128,9 +132,6 @@ def items_file(path: Path, n: int = 40) -> Path:
 def test_another_encoder_ranks_once_index_has_made_its_vectors(
     run: Run, encoders: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    def llmrec(*words: str) -> Result:
-        return CliRunner().invoke(main, list(words))
-
     def listed() -> list[dict[str, object]]:
         return json.loads(llmrec("recommend", "--json", "-n", "40", "--as-of", "2026-01-01").stdout)  # type: ignore[no-any-return]
 
@@ -161,9 +162,6 @@ def test_another_encoder_ranks_once_index_has_made_its_vectors(
 def test_a_removed_encoder_ranks_until_the_bundled_one_has_seen_all(
     run: Run, encoders: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    def llmrec(*words: str) -> Result:
-        return CliRunner().invoke(main, list(words))
-
     run("use", "second")
     llmrec("import", str(items_file(tmp_path / "items.jsonl")))
     run("remove", "second", "--yes")
@@ -177,9 +175,6 @@ def test_a_removed_encoder_ranks_until_the_bundled_one_has_seen_all(
 def test_an_encoder_whose_file_is_gone_keeps_ranking_and_words_alone_do_not_replace_it(
     run: Run, encoders: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    def llmrec(*words: str) -> Result:
-        return CliRunner().invoke(main, list(words))
-
     run("use", "second")
     llmrec("import", str(items_file(tmp_path / "items.jsonl")))
     llmrec("log", "like", "i3", "--at", "2025-12-01")
