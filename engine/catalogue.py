@@ -148,9 +148,8 @@ class Catalogue:
         A few words lie apart from all longer texts, whatever they are about (pseudo-relevance feedback: Rocchio, 1971).
         """
         rows, cosines = self.nearest(phrase, _MEANT)
-        near = (
-            np.maximum(cosines, 0) ** 2 @ self.vectors[rows]
-        )  # (5,) @ (5, d) -> (d,); what is hardly alike hardly counts
+        weights = np.maximum(cosines, 0) ** 2  # what is hardly alike hardly counts
+        near = weights @ self.vectors[rows]  # (5,) @ (5, d) -> (d,)
         return unit(unit(phrase) + unit(near))
 
     def vector(self, event: Interaction) -> FloatArray:

@@ -279,9 +279,12 @@ class Store:
 
     def _half_lives_in_log(self) -> dict[ItemId, float]:
         """The newest correction of each item that was neither taken back nor set to None."""
-        users = [row[0] for row in self._rows("SELECT DISTINCT user FROM event WHERE kind = ?", HALF_LIFE)]
-        entries = [entry for user in users for entry in active(self.log(user)) if entry.kind == HALF_LIFE]
-        newest = {e.payload["item"]: e.payload["seconds"] for e in sorted(entries, key=lambda entry: entry.id)}
+        said = self._entries(  # without the rest of the log
+            "SELECT id, kind, item, at, value, undoes, payload FROM event"
+            " WHERE kind = ? OR undoes IS NOT NULL ORDER BY id",
+            HALF_LIFE,
+        )
+        newest = {entry.payload["item"]: entry.payload["seconds"] for entry in active(said)}
         return {item: seconds for item, seconds in newest.items() if seconds is not None}
 
     def save_half_life(self, item: ItemId, seconds: float, by: str) -> None:
@@ -360,9 +363,12 @@ class Store:
 
     def log(self, user: str) -> list[LogEntry]:
         """Every entry of a user, oldest first, undone ones and undos included."""
-        rows = self._rows(
+        return self._entries(
             "SELECT id, kind, item, at, value, undoes, payload FROM event WHERE user = ? ORDER BY id", user
         )
+
+    def _entries(self, sql: str, value: str) -> list[LogEntry]:
+        rows = self._rows(sql, value)
         return [
             LogEntry(row_id, kind, item, at, value, undoes, json.loads(payload) if payload else {})
             for row_id, kind, item, at, value, undoes, payload in rows
