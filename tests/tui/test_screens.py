@@ -1,10 +1,11 @@
 """Interests, why, time machine, reader, help and palette, by keys."""
 
+import threading
 from typing import Any
 
 import pytest
 
-from llmrec.engine import ItemId, Kind
+from llmrec.engine import Batch, ItemId, Kind
 from llmrec.tui.screens.reader import is_web
 from tests.tui.conftest import Opened
 from tests.tui.fake import NOW, FakeEngine
@@ -121,6 +122,24 @@ async def test_why_shows_bars_that_sum_to_the_score_and_the_counterfactual(opene
         for key in ("escape", "w", "q"):
             await ui.press(key, "w") if key != "q" else await ui.press(key)
         assert ui.app.screen is ui.app.for_you
+
+
+async def test_why_follows_a_key_that_is_still_being_worked_on(opened: Opened) -> None:
+    class Slow(FakeEngine):
+        """Keeps nothing before it may."""
+
+        may = threading.Event()
+
+        def record(self, user: str, item: ItemId, kind: Kind, at: float | None = None, **more: object) -> Batch:
+            self.may.wait()
+            return super().record(user, item, kind, at, **more)  # type: ignore[arg-type]
+
+    async with opened(Slow(), wait=False) as ui:
+        await ui.until(lambda: ui.items.rows > 0)
+        await ui.pilot.press("l", "w")
+        await ui.until(lambda: "sum of 2 parts" in ui.text)
+        Slow.may.set()
+        await ui.until(lambda: "sum of 3 parts" in ui.text)
 
 
 async def test_the_pane_beside_the_list_shows_the_reasons_of_its_row(opened: Opened, tuesday: FakeEngine) -> None:

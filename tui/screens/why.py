@@ -7,7 +7,7 @@ from textual.containers import Vertical, VerticalScroll
 
 from llmrec.engine import Item, Phrased
 from llmrec.tui import actions
-from llmrec.tui.messages import Explained, PhraseCame
+from llmrec.tui.messages import Explained, PhraseCame, Ranked
 from llmrec.tui.phrases import count, signed
 from llmrec.tui.screens.base import EngineModal, ItemScreen
 from llmrec.tui.text import Part, Words
@@ -55,7 +55,15 @@ class WhyScreen(EngineModal, inherit_bindings=False):
         self.query_one("#lines", Words).say("")
         self.query_one("#phrase", Words).say("")
         self.query_one("#reasons").focus()
-        self.ask(partial(self.desk.asks.why, self._item.id, self.desk.for_you.view), group="why")
+        self._ask_why()
+
+    def _ask_why(self) -> None:
+        if self._item is not None:
+            self.ask(partial(self.desk.asks.why, self._item.id, self.desk.for_you.view), group="why")
+
+    def ranked(self, message: Ranked) -> None:
+        """A key pressed just before this screen came has changed the list, and with it the reasons."""
+        self._ask_why()
 
     def on_explained(self, message: Explained) -> None:
         """Reasons came: they are drawn at once, and phrased where there is a writer."""
