@@ -14,6 +14,7 @@ import numpy as np
 from llmrec.engine import drift as drifting
 from llmrec.engine.catalogue import Catalogue
 from llmrec.engine.cli_output import as_json, progress_bar, show
+from llmrec.engine.cli_shared import json_option
 from llmrec.engine.errors import ImportFailed
 from llmrec.engine.evaluate import ALL, Evaluation, History, Report, histories, sample
 from llmrec.engine.importers import Problems, read_events, read_items
@@ -39,7 +40,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--drift", is_flag=True, help="Also measure how fast a change of taste is followed.")
 @click.option("--policies", help=f"Methods, separated by commas: {', '.join(ALL)}.")
 @click.option("--skip-bad", is_flag=True, help="Leave bad lines out.")
-@click.option("--json", "json_", is_flag=True, help="Machine-readable output.")
+@json_option
 def evaluate(
     items_: Path,
     events_: Path,

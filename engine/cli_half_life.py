@@ -6,6 +6,7 @@ from dataclasses import asdict
 import click
 
 from llmrec.engine.cli_output import as_json, progress_bar
+from llmrec.engine.cli_shared import json_option, with_engine
 from llmrec.engine.facade import Engine
 from llmrec.engine.half_life import CHOICES, HalfLife, in_words
 from llmrec.engine.records import DEFAULT_USER, ItemId
@@ -19,19 +20,18 @@ _AS_BEFORE = "auto"
 @click.argument("item")
 @click.argument("how_long", required=False, type=click.Choice([*CHOICES, _AS_BEFORE]))
 @click.option("--user", default=DEFAULT_USER, show_default=True, help="Who says so; `undo` takes it back.")
-@click.option("--json", "json_", is_flag=True, help="Machine-readable output.")
-@click.pass_context
-def half_life(ctx: click.Context, item: str, how_long: str | None, user: str, json_: bool) -> None:
+@json_option
+@with_engine
+def half_life(engine: Engine, item: str, how_long: str | None, user: str, json_: bool) -> None:
     """How long an item stays worth reading; say "2 days", "2 weeks", "6 months" or "years" to correct it."""
-    with Engine.open(ctx.find_root().obj) as engine:
-        if how_long is not None:
-            engine.set_half_life(user, ItemId(item), CHOICES.get(how_long))
-        found = engine.half_life(ItemId(item))
-        if json_:
-            seconds = found.seconds if math.isfinite(found.seconds) else None
-            as_json({"item": item, **asdict(found), "seconds": seconds})
-        else:
-            click.echo(f"{engine.item(ItemId(item)).title}: {_said(found)}")
+    if how_long is not None:
+        engine.set_half_life(user, ItemId(item), CHOICES.get(how_long))
+    found = engine.half_life(ItemId(item))
+    if json_:
+        seconds = found.seconds if math.isfinite(found.seconds) else None
+        as_json({"item": item, **asdict(found), "seconds": seconds})
+    else:
+        click.echo(f"{engine.item(ItemId(item)).title}: {_said(found)}")
 
 
 def _said(found: HalfLife) -> str:
@@ -41,14 +41,13 @@ def _said(found: HalfLife) -> str:
 
 @click.command()
 @click.option("-n", "most", type=click.IntRange(1), help="At most so many; all by default.")
-@click.pass_context
-def judge(ctx: click.Context, most: int | None) -> None:
+@with_engine
+def judge(engine: Engine, most: int | None) -> None:
     """Let the writer say of each item whether it will be useful in a year; a stop keeps what is done."""
-    with Engine.open(ctx.find_root().obj) as engine:
-        if not engine.status().writer:
-            click.echo("no writer is installed: half-lives are by rule. `llmrec models list` shows writers.")
-        else:
-            judge_items(engine, most)
+    if not engine.status().writer:
+        click.echo("no writer is installed: half-lives are by rule. `llmrec models list` shows writers.")
+    else:
+        judge_items(engine, most)
 
 
 def judge_items(engine: Engine, most: int | None) -> None:

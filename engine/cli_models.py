@@ -7,14 +7,13 @@ from pathlib import Path
 import click
 
 from llmrec.engine.cli_output import as_json, show
+from llmrec.engine.cli_shared import json_option, plain_option
 from llmrec.engine.paths import find_paths
 from llmrec.models import catalogue
 from llmrec.models.convert import FileType, convert
 from llmrec.models.shelf import HUB, QUANTISED, Shelf
 from llmrec.models.shelf_row import Row
 
-json_option = click.option("--json", "json_", is_flag=True, help="Machine-readable output.")
-plain_option = click.option("--plain", is_flag=True, help="One fact a line, for screen readers.")
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 
 

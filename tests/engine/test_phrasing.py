@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from llmrec.engine import Engine, Interest, Item, ItemId, Kind, Phrased, Reason, Why, facade
 from llmrec.engine.cli import main
-from llmrec.engine.cli_words import NO_EVIDENCE, NO_WRITER
+from llmrec.engine.cli_lists import NO_EVIDENCE, NO_WRITER
 from llmrec.engine.phrasing import DROPPED, facts, holds, says_something
 from llmrec.models.hashing import HashingEmbedder
 from tests.engine.test_writing import ScriptedWriter
