@@ -14,6 +14,7 @@ from llmrec.engine.cli_shared import chosen_store, say_of_models, with_engine
 from llmrec.engine.facade import Engine
 from llmrec.engine.importers import Problems
 from llmrec.engine.paths import find_paths
+from llmrec.engine.records import Event
 from llmrec.engine.store import Store
 from llmrec.engine.switching import short_name
 
@@ -89,14 +90,16 @@ def export(engine: Engine, what: str) -> None:
     if what == "items":
         rows = (_exported_item(asdict(i)) for i in engine.store.all_items())
     elif what == "events":
-        rows = (
-            {"user": e.user, "item": e.item, "kind": e.kind, "at": day(e.at), "value": e.value}
-            for e in engine.store.all_events()
-        )
+        rows = map(_exported_event, engine.store.all_events())
     else:
         rows = engine.store.all_written()
     for row in rows:
         click.echo(json.dumps(row, ensure_ascii=False))
+
+
+def _exported_event(event: Event) -> dict[str, Any]:
+    line = {"user": event.user, "item": event.item, "kind": event.kind, "at": day(event.at), "value": event.value}
+    return line if event.place is None else {**line, "place": event.place}
 
 
 def _exported_item(item: dict[str, Any]) -> dict[str, Any]:

@@ -298,6 +298,7 @@ class Engine:
         at: float | None = None,
         *,
         value: float | None = None,
+        place: int | None = None,
         view: View = _EVERYTHING,
     ) -> Batch:
         """Keep one event durably and answer with the new order.
@@ -308,6 +309,7 @@ class Engine:
             kind: what was done.
             at: when, Unix seconds; now by default, and never later than now.
             value: seconds for `dwell`.
+            place: where in the list on screen the item stood, 1 is the top.
             view: the list to answer with.
 
         Raises:
@@ -320,7 +322,7 @@ class Engine:
             now = self._clock()
             interests = self._live.person(user, now).interests
             before = interests.shares(now)
-            event = Event(user, item, Kind(kind), believed(now if at is None else at, now), value)
+            event = Event(user, item, Kind(kind), believed(now if at is None else at, now), value, place=place)
             entry = LogEntry(self._store.append(event), event.kind, item, event.at, value)
             cluster = self._live.learn(user, entry, now)
             self._readers.acted(user, item, event.kind)
@@ -375,12 +377,8 @@ class Engine:
     def history(self, user: str, n: int = 500) -> list[Event]:
         """The newest n events of a user that count, newest first."""
         newest = sorted(active(self._store.log(user)), key=lambda e: (e.at, e.id), reverse=True)
-        events = [
-            Event(user, e.item, kind, e.at, e.value, e.id)
-            for e in newest
-            if e.item is not None and (kind := e.event_kind) is not None
-        ]
-        return events[:n]
+        events = (entry.event(user) for entry in newest)
+        return [event for event in events if event is not None][:n]
 
     def marks(self, user: str) -> dict[ItemId, Kind]:
         """The most telling thing done with each item a user touched."""

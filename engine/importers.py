@@ -156,7 +156,8 @@ def event_from_record(record: dict[str, Any], *, now: float) -> Event:
     if at is None:
         raise BadLine('has no "at". Say when it happened, as in 2009-04-01T12:00:00Z.')
     user = _text(record, "user", limit=100) or DEFAULT_USER
-    return Event(user, ItemId(item), Kind(kind), min(at, now), _number(record.get("value"), "value"))
+    value, place = _number(record.get("value"), "value"), _place(record.get("place"))
+    return Event(user, ItemId(item), Kind(kind), min(at, now), value, place=place)
 
 
 # -- files into records ------------------------------------------------------------------------------------------
@@ -295,6 +296,15 @@ def _number(value: object, key: str) -> float | None:
     if not math.isfinite(number):
         raise BadLine(f'"{key}" is {clean(str(value), limit=40)!r}, not a number.')
     return number
+
+
+def _place(value: object) -> int | None:
+    place = _number(value, "place")
+    if place is None:
+        return None
+    if place < 1 or place != int(place):
+        raise BadLine(f'"place" is {place:g}, not a place in a list. Use 1 for the top, or null.')
+    return int(place)
 
 
 def _derived_id(url: str | None, title: str, text: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from llmrec.engine.policies.base import EARLIEST
-from llmrec.engine.records import ItemId, Kind
+from llmrec.engine.records import Event, ItemId, Kind
 
 HALF_LIFE = "half_life"
 """Kind of an entry by which a user says how long an item stays worth reading."""
@@ -29,6 +29,13 @@ class LogEntry:
     def event_kind(self) -> Kind | None:
         """What was done with an item; None for undos and corrections."""
         return Kind(self.kind) if self.item is not None and self.undoes is None else None
+
+    def event(self, user: str) -> Event | None:
+        """The entry of a user as an event on an item; None for undos and corrections."""
+        kind = self.event_kind
+        if self.item is None or kind is None:
+            return None
+        return Event(user, self.item, kind, self.at, self.value, self.id, self.payload.get("place"))
 
 
 def believed(at: float, now: float) -> float:

@@ -62,6 +62,8 @@ class Event:
     """Seconds for `dwell`, a rating for imported likes, else None."""
     id: int = 0
     """Position in the log; orders events, whatever their clocks say."""
+    place: int | None = None
+    """Where in the list on screen the item stood when the user came upon it, 1 is the top; None where unknown."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -324,7 +324,7 @@ class Store:
 
     def append(self, event: Event) -> int:
         """Append one event durably; returns its id."""
-        return self._append(event.user, event.item, event.kind.value, event.at, event.value)
+        return self._append(event.user, event.item, event.kind.value, event.at, event.value, payload=_noted(event))
 
     def append_correction(self, user: str, kind: str, payload: dict[str, Any], at: float) -> int:
         """Append a "control" or "steer" entry durably; returns its id."""
@@ -356,8 +356,8 @@ class Store:
         before = self.count_events()
         with self._write() as db:
             db.executemany(
-                "INSERT INTO event(user, item, kind, at, value) VALUES (?, ?, ?, ?, ?)",
-                ((e.user, e.item, e.kind.value, e.at, e.value) for e in events),
+                "INSERT INTO event(user, item, kind, at, value, payload) VALUES (?, ?, ?, ?, ?, ?)",
+                ((e.user, e.item, e.kind.value, e.at, e.value, _noted(e)) for e in events),
             )
         return self.count_events() - before
 
@@ -386,8 +386,8 @@ class Store:
         """Every event on an item of every user that was not taken back, oldest first by user."""
         for user in self.users():
             for entry in active(self.log(user)):
-                if entry.item is not None and (kind := entry.event_kind) is not None:
-                    yield Event(user, entry.item, kind, entry.at, entry.value, entry.id)
+                if (event := entry.event(user)) is not None:
+                    yield event
 
     # -- vectors -------------------------------------------------------------------------------------------------
 
@@ -532,6 +532,11 @@ def _store_error(exc: sqlite3.Error, path: Path | None) -> StoreError:
         if words in text:
             return StoreError(f"{path}: {todo}")
     return StoreError(f"{path}: SQLite says: {text}")
+
+
+def _noted(event: Event) -> str | None:
+    """What few events have, as the payload of their line."""
+    return json.dumps({"place": event.place}) if event.place is not None else None
 
 
 def _item_row(item: Item, content_hash: bytes) -> tuple[object, ...]:

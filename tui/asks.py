@@ -161,10 +161,10 @@ class Asks:
     # Commands: one after the other, in the order of the keys.
 
     def record(
-        self, id: ItemId, kind: Kind, value: float | None, view: View, current: ItemId | None
+        self, id: ItemId, kind: Kind, value: float | None, place: int | None, view: View, current: ItemId | None
     ) -> Iterable[Message]:
         """Keep one event; `current` is the item under the cursor."""
-        batch = self._engine.record(self._user, id, kind, value=value, view=view)
+        batch = self._engine.record(self._user, id, kind, value=value, place=place, view=view)
         yield Ranked(batch, view, self._near(batch, current))
 
     def half_life(self, id: ItemId, seconds: float | None, view: View) -> Iterable[Message]:

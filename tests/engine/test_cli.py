@@ -13,7 +13,10 @@ ITEMS = [
     {"id": "s2", "title": "Knots at sea", "text": "Rope and sail, and the tide of the sea.", "tags": ["sea"]},
     {"id": "b1", "title": "Sourdough", "text": "Flour, water and an oven make bread.", "tags": ["bread"]},
 ]
-EVENTS = [{"user": "me", "item": "s1", "kind": "like", "at": "2020-01-01T00:00:00Z", "value": 4.5}]
+EVENTS = [
+    {"user": "me", "item": "s1", "kind": "open", "at": "2020-01-01T00:00:00Z", "value": None, "place": 7},
+    {"user": "me", "item": "s1", "kind": "like", "at": "2020-01-01T00:00:00Z", "value": 4.5},
+]
 
 
 @pytest.fixture(autouse=True)

@@ -149,6 +149,9 @@ BAD_EVENTS = {
     "future": ('{"item": "a", "kind": "like", "at": "2999-01-01"}', "lies in the future"),
     "1601": ('{"item": "a", "kind": "like", "at": "1601-01-01"}', "too long ago"),
     "NaN value": ('{"item": "a", "kind": "like", "at": "2020-01-01", "value": NaN}', "NaN"),
+    "place of zero": ('{"item": "a", "kind": "like", "at": "2020-01-01", "place": 0}', "not a place in a list"),
+    "half a place": ('{"item": "a", "kind": "like", "at": "2020-01-01", "place": 1.5}', "not a place in a list"),
+    "place of text": ('{"item": "a", "kind": "like", "at": "2020-01-01", "place": "top"}', "not a number"),
     "value of text": ('{"item": "a", "kind": "like", "at": "2020-01-01", "value": "much"}', "not a number"),
 }
 

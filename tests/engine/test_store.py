@@ -30,12 +30,16 @@ def _add(store: Store, *items: Item) -> tuple[int, int]:
 def test_everything_survives_closing_and_opening(tmp_path: Path) -> None:
     store = Store(tmp_path / "x.db")
     _add(store, ITEM)
-    store.append(Event("me", "a", Kind.LIKE, 5.0))
+    store.append(Event("me", "a", Kind.LIKE, 5.0, place=3))
+    store.append_many([Event("me", "a", Kind.SAVE, 6.0)])
     store.set_setting("domain", "shop")
     store.close()
     store = Store(tmp_path / "x.db")
     assert store.item("a") == Item("a", "Tide tables", "How to read them", tags=("sea",))
-    assert [(e.item, e.kind) for e in store.log("me")] == [("a", "like")]
+    assert list(store.all_events()) == [
+        Event("me", "a", Kind.LIKE, 5.0, id=1, place=3),
+        Event("me", "a", Kind.SAVE, 6.0, id=2),
+    ]
     assert store.setting("domain") == "shop"
     assert store.check() == "ok"
 

@@ -210,11 +210,14 @@ class FakeEngine:
         at: float | None = None,
         *,
         value: float | None = None,
+        place: int | None = None,
         view: View | None = None,
     ) -> Batch:
         with self._lock:
             self._command(f"record {kind} {item}")
-            event = Event(user, item, Kind(kind), at if at is not None else self._clock(), value, len(self._log) + 1)
+            event = Event(
+                user, item, Kind(kind), at if at is not None else self._clock(), value, len(self._log) + 1, place
+            )
             self._log.append(Entry(event))
             self._taken.clear()
             topic = self._topic(item)

@@ -188,6 +188,17 @@ async def test_opening_shows_the_whole_text_and_records_reading_time(opened: Ope
         assert ui.engine.calls[-1] == f"record open {item.id}"
 
 
+async def test_the_log_keeps_where_an_item_stood_when_it_was_come_upon(opened: Opened) -> None:
+    seconds = iter([0.0, 60.0])
+    async with opened(timer=lambda: next(seconds)) as ui:
+        await ui.press("1", "2", "j")
+        await ui.press("enter", "l", "escape")  # opened in row 13; liked and read after the list had moved
+        assert ui.items.cursor != 12
+        await ui.press("s", "g", "g", "j", "x")
+        places = [(e.event.kind, e.event.place) for e in ui.engine._log]
+        assert places == [(Kind.OPEN, 13), (Kind.LIKE, 13), (Kind.DWELL, 13), (Kind.SAVE, 13), (Kind.SKIP, 2)]
+
+
 async def test_undo_after_reading_takes_back_the_like_not_the_reading_time(opened: Opened) -> None:
     seconds = iter([0.0, 60.0])
     async with opened(timer=lambda: next(seconds)) as ui:

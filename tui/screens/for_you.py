@@ -59,6 +59,7 @@ class ForYou(ItemScreen, inherit_bindings=False):
         self.has_writer = False
         self.quiet = Quiet(self)
         self._domains: tuple[str, ...] = ()
+        self._found_at: dict[ItemId, int] = {}
 
     def compose(self) -> ComposeResult:
         """Header, list and detail, input line, note, keys."""
@@ -103,13 +104,16 @@ class ForYou(ItemScreen, inherit_bindings=False):
         if mark is kind and kind not in _QUIET:
             self.say(f"already {DONE[kind]} · u takes back the last key")
             return
+        if mark is None and self._list.current == item.id:
+            self._found_at[item.id] = self._list.cursor + 1  # a row that was acted on stays, but moves
         leaves = kind in _LEAVES
         if leaves:
             self.view = replace(self.view, keep=self.view.keep - {item.id})
         elif kind not in (Kind.DWELL, Kind.IMPRESSION):
             self.view = replace(self.view, keep=self.view.keep | {item.id})
         self._list.expect(item.id, kind if leaves or kind is Kind.LIKE else stronger(mark, kind), leaves=leaves)
-        call = partial(self.desk.asks.record, item.id, kind, value, self.view, self._list.current)
+        place = self._found_at.get(item.id)
+        call = partial(self.desk.asks.record, item.id, kind, value, place, self.view, self._list.current)
         self.desk.command(call, self)
 
     def correct(self, interest: str, action: str, days: float | None = None) -> None:
