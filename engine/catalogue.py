@@ -17,6 +17,8 @@ from llmrec.models import FloatArray
 
 _MEANT = 5
 """Items that stand for a typed phrase."""
+_LONGEST_GAP = 60 * 86_400.0
+"""Seconds that an item stays fresh at most because its source has not posted since."""
 _REFIT = 1.25
 """Whitening, words and spaces are fitted again when the catalogue has grown by this factor."""
 
@@ -29,6 +31,7 @@ class Catalogue:
         published: (n,) Unix seconds, NaN where unknown.
         sources: (n,) codes of the items' sources.
         texts: n texts (title, text and tags) for the words.
+        lengths: (n,) characters of each text.
         half_lives: (n,) seconds until an item is worth half, NaN where unknown.
         version: rises whenever rows or the whitening change; caches by row are then void.
     """
@@ -47,6 +50,7 @@ class Catalogue:
         self.published = np.full(n, np.nan) if published is None else np.asarray(published, np.float64)
         self.sources = np.zeros(n, np.int32) if sources is None else np.asarray(sources, np.int32)
         self.texts: list[str] = list(texts) if texts else [""] * n
+        self.lengths = np.fromiter(map(len, self.texts), np.int64, n)
         self.half_lives = np.full(n, np.nan) if half_lives is None else np.asarray(half_lives, np.float64)
         self.version = 0
         self._fitted = 0
@@ -58,6 +62,29 @@ class Catalogue:
     def dim(self) -> int:
         """Length d of a vector."""
         return int(self.vectors.shape[1])
+
+    @property
+    def sample(self) -> int:
+        """How many of the first rows stand for all items in means and deviations; here each for itself."""
+        return len(self)
+
+    @property
+    def stands_for(self) -> float:
+        """Items of the whole catalogue for each row of the sample."""
+        return 1.0
+
+    @cached_property
+    def gaps(self) -> DoubleArray:
+        """Mean seconds between two posts of each item's source, at most 60 days; 0 for a single post. (n,)."""
+        return _gaps(self.published, self.sources)
+
+    def fit(self) -> None:
+        """Compute now what ranking would compute at the first event."""
+        _ = self.joint
+
+    def telling(self, rows: Sequence[int], k: int) -> tuple[str, ...]:
+        """The k words that say most of some items, the first most of all."""
+        return self.words.telling(rows, k)
 
     def extend(
         self,
@@ -74,6 +101,7 @@ class Catalogue:
         self.sources = np.concatenate([self.sources, more.sources])
         self.half_lives = np.concatenate([self.half_lives, more.half_lives])
         self.texts = self.texts + more.texts
+        self.lengths = np.concatenate([self.lengths, more.lengths])
         words, joint = self.__dict__.get("words"), self.__dict__.get("joint")
         self._forget(refit=len(self) > _REFIT * self._fitted)
         if words is not None and self._fitted:
@@ -90,7 +118,7 @@ class Catalogue:
     def _forget(self, *, refit: bool) -> None:
         """Drop what was computed for other rows; `refit` also drops the maps fitted to them."""
         self.version += 1
-        stale = ("whitened", "words", "joint", "index") + (("whitening",) if refit else ())
+        stale = ("whitened", "words", "joint", "index", "gaps") + (("whitening",) if refit else ())
         for name in stale:
             self.__dict__.pop(name, None)
         if refit:
@@ -159,3 +187,16 @@ class Catalogue:
     def similarity(self, vector: FloatArray) -> FloatArray:
         """Cosine of all items to a unit vector, (n,)."""
         return self.vectors @ vector  # (n, d) @ (d,) -> (n,)
+
+
+def _gaps(published: DoubleArray, sources: IntArray) -> DoubleArray:
+    """Mean seconds between two posts of each item's source; see `Catalogue.gaps`. (n,), (n,) -> (n,)."""
+    known = np.isfinite(published)
+    codes = sources[known]
+    size = int(sources.max(initial=-1)) + 1
+    count = np.bincount(codes, minlength=size)
+    first, last = np.full(size, np.inf), np.full(size, -np.inf)
+    np.minimum.at(first, codes, published[known])
+    np.maximum.at(last, codes, published[known])
+    spans = np.where(count > 1, last - first, 0)
+    return np.asarray(np.minimum(spans / np.maximum(count - 1, 1), _LONGEST_GAP)[sources])

@@ -95,18 +95,35 @@ class JointRows:
             part = np.arange(start, min(start + _BLOCK, n))
             topics = words.taken(part).times(self.space.topics)
             known = np.any(vectors[part] != 0, axis=1)
-            rows = self.space.project(vectors[part], topics) * known[:, None]
-            square = rows**2
-            plain = square[:, :_PLAIN_AXES].sum(axis=1)
-            lengths = np.sqrt(np.stack([square @ self._precision, plain]))
-            twin.rows[part] = rows
-            twin.inverse_lengths[:, part] = np.where(lengths > 1e-6, 1 / np.maximum(lengths, 1e-6), 0)
+            twin.rows[part] = self.space.project(vectors[part], topics) * known[:, None]
+            twin.inverse_lengths[:, part] = self._inverse(twin.rows[part])
         return twin
 
     @cached_property
     def middle(self) -> FloatArray:
         """Mean of the rows scaled to each of their two lengths, (2, k)."""
         return np.asarray(self.inverse_lengths @ self.rows / max(len(self.rows), 1), np.float32)
+
+    @classmethod
+    def of(cls, space: JointSpace, rows: FloatArray, middle: FloatArray | None = None) -> "JointRows":
+        """Items whose rows p (n, k) are known already.
+
+        Args:
+            space: theirs.
+            rows: p of each item; zeros where it has no vector.
+            middle: (2, k) of the catalogue that they are a part of; None takes theirs.
+        """
+        found = cls(space)
+        found.rows, found.inverse_lengths = rows, found._inverse(rows)
+        if middle is not None:
+            found.__dict__["middle"] = middle
+        return found
+
+    def _inverse(self, rows: FloatArray) -> FloatArray:
+        """One over the white and the plain length of rows p, 0 where there is none. (m, k) -> (2, m)."""
+        square = rows**2
+        lengths = np.sqrt(np.stack([square @ self._precision, square[:, :_PLAIN_AXES].sum(axis=1)]))
+        return np.asarray(np.where(lengths > 1e-6, 1 / np.maximum(lengths, 1e-6), 0), np.float32)
 
     def probes(self, points: FloatArray) -> FloatArray:
         """Queries for points p: a white and a plain column for each. (m, k) -> (2, m, k)."""

@@ -17,6 +17,8 @@ from llmrec.engine.vectors import DoubleArray
 from llmrec.models import FloatArray
 
 IndexArray = npt.NDArray[np.int64]
+SparseRows = tuple[IndexArray, IndexArray, FloatArray]
+"""Rows of tf-idf: where each begins (n + 1,), and the terms and weights of all of them in turn."""
 
 _WORD = re.compile(r"[^\W_]{2,}")
 _MAX_WORDS = 400
@@ -62,12 +64,26 @@ class WordIndex:
 
     def taken(self, rows: IndexArray) -> "WordIndex":
         """The given items alone, with the weights they have among all."""
+        return self.of(taken_rows(self._by_row, rows))
+
+    def read(self, texts: Sequence[str]) -> SparseRows:
+        """Other texts as rows in the same words and weights."""
+        rows, terms, counts = _count(texts, self.vocabulary, grow=False)
+        return _starts(rows, len(texts)), terms, self._weigh(rows, terms, counts)
+
+    def of(self, rows: SparseRows, means: DoubleArray | None = None) -> "WordIndex":
+        """The same words over other items.
+
+        Args:
+            rows: the items, as `read` gives them.
+            means: (v,) mean weight of each word over the catalogue that they are a part of; None takes theirs.
+        """
         twin = object.__new__(WordIndex)
-        twin.vocabulary, twin._idf, twin.n = self.vocabulary, self._idf, len(rows)
-        starts, terms, data = self._by_row
-        counts = starts[rows + 1] - starts[rows]
-        entries = np.repeat(starts[rows] - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
-        twin._build(np.repeat(np.arange(len(rows)), counts), terms[entries], data[entries])
+        starts, terms, data = rows
+        twin.vocabulary, twin._idf, twin.n = self.vocabulary, self._idf, len(starts) - 1
+        twin._build(np.repeat(np.arange(twin.n), np.diff(starts)), terms, data)
+        if means is not None:
+            twin.__dict__["_means"] = means
         return twin
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
@@ -95,7 +111,7 @@ class WordIndex:
 
     def _build(self, rows: IndexArray, terms: IndexArray, data: FloatArray) -> None:
         self._by_row = (_starts(rows, self.n), terms, data)
-        order = np.argsort(terms, kind="stable")
+        order = _stable_order(terms)
         self._by_term = (_starts(terms[order], len(self.vocabulary)), rows[order], data[order])
 
     def row(self, row: int) -> tuple[IndexArray, FloatArray]:
@@ -121,13 +137,13 @@ class WordIndex:
     def mean_similarity(self, row: int) -> float:
         """Mean cosine of item `row` to all n items."""
         terms, data = self.row(row)
-        return float(data @ self._totals[terms]) / self.n if len(terms) else 0.0
+        return float(data @ self._means[terms]) if len(terms) else 0.0
 
     @cached_property
-    def _totals(self) -> DoubleArray:
-        """Sum of each word's weights over all items, (v,)."""
+    def _means(self) -> DoubleArray:
+        """Mean of each word's weights over all items, (v,)."""
         _, terms, data = self._by_row
-        return np.bincount(terms, weights=data, minlength=len(self.vocabulary)).astype(np.float64)
+        return np.bincount(terms, weights=data, minlength=len(self.vocabulary)) / max(self.n, 1)
 
     def telling(self, rows: Sequence[int], k: int) -> tuple[str, ...]:
         """The k words with the largest summed weight over some rows, heaviest first."""
@@ -153,6 +169,29 @@ class WordIndex:
         terms_b, data_b = self.row(b)
         _, in_a, in_b = np.intersect1d(terms_a, terms_b, assume_unique=True, return_indices=True)
         return float(data_a[in_a] @ data_b[in_b])
+
+
+def taken_rows(source: SparseRows, rows: IndexArray) -> SparseRows:
+    """Some rows of sparse rows; only what is taken is read."""
+    starts, terms, data = source
+    counts = starts[rows + 1] - starts[rows]
+    begins = np.concatenate([[0], np.cumsum(counts)])
+    entries = np.repeat(starts[rows] - begins[:-1], counts) + np.arange(begins[-1])
+    return begins, np.asarray(terms[entries], np.int64), np.asarray(data[entries])
+
+
+def joined_rows(parts: Sequence[SparseRows]) -> SparseRows:
+    """Sparse rows one after the other."""
+    lengths = np.concatenate([np.diff(starts) for starts, _, _ in parts])
+    begins = np.concatenate([[0], np.cumsum(lengths)])
+    return begins, np.concatenate([terms for _, terms, _ in parts]), np.concatenate([data for _, _, data in parts])
+
+
+def _stable_order(ids: IndexArray) -> IndexArray:
+    """Places of small whole numbers in their order; packed with their places, because numpy sorts numbers fastest."""
+    packed = (ids << 32) | np.arange(len(ids))
+    packed.sort()
+    return packed & 0xFFFFFFFF
 
 
 def _count(

@@ -109,7 +109,7 @@ class Blend:
     def _blank(self) -> _State:
         catalogue = self.catalogue
         n, e = len(catalogue), len(self.recipe.experts)
-        self._length = facts.written(catalogue.texts)
+        self._length = facts.written(catalogue)
         self._periods = facts.Periods(catalogue)
         self._freshness = facts.Freshness(catalogue)
         nothing = np.zeros(len(self.recipe.priors))
@@ -134,10 +134,21 @@ class Blend:
         old = self._state
         if old.version == self.catalogue.version:
             return
-        state = self._blank()
-        for start in range(0, len(old.events), _BULK):
-            state = self._with(state, list(old.events[start : start + _BULK]))
-        self._state = replace(state, advantage=old.advantage, steps=old.steps, mood=old.mood)
+        blank = self._blank()
+        new = replace(old, version=blank.version, sums=blank.sums, steady=blank.steady)
+        counted = [event for event in old.events if self.recipe.strength(event)]
+        fading = [event for event in counted if event.fades]
+        if fading:
+            times = np.array([experts.at(event) for event in fading])
+            strengths = np.array([self.recipe.strength(event) for event in fading])
+            weights = strengths * self.recipe.fading(times, old.reference)  # (E, m)
+            sums, means = experts.weighted(self.catalogue, fading, weights, self.recipe.spaces)
+            new = replace(new, sums=sums, means=means)
+        if len(old.steady):
+            steady = [event for event in counted if not event.fades]
+            weights = np.tile([self.recipe.strength(event) for event in steady], (len(old.steady), 1))  # (3, m)
+            new = replace(new, steady=experts.weighted(self.catalogue, steady, weights, np.arange(len(old.steady)))[0])
+        self._state = replace(new, dates=self._dates(tuple(row for row in old.liked if row >= 0)))
 
     def _judged(self, state: _State, chosen: list[int]) -> _State:
         """Credit each expert for the places at which it had the chosen items."""
@@ -145,13 +156,14 @@ class Blend:
         if not first or not state.liked:
             return state
         sums = self._expert_scores(state, state.reference)
-        seen = sums[:, np.array(state.touched, np.int64)]
+        sample, touched = self.catalogue.sample, np.array(state.touched, np.int64)
+        seen = sums[:, touched[touched < sample]]
         earned = np.zeros(len(self.recipe.priors))
         for row in first:
             level = sums[:, [row]]
-            ahead = np.array([np.count_nonzero(better) for better in sums > level]) - (seen > level).sum(axis=1)
-            places = [*ahead, _place(self._length, row), _place(state.dates, row)]
-            earned -= np.log(np.array(places) + _ZIPF)
+            ahead = np.array([np.count_nonzero(own) for own in sums[:, :sample] > level]) - (seen > level).sum(axis=1)
+            places = [*ahead, _place(self._length, row, sample), _place(state.dates, row, sample)]
+            earned -= np.log(np.array(places) * self.catalogue.stands_for + _ZIPF)
         earned /= len(first)
         advantage, steps = _FADING * state.advantage + earned, _FADING * state.steps + 1
         return replace(state, advantage=advantage, steps=steps, mood=self._moved(state.mood, earned))
@@ -235,8 +247,9 @@ class Blend:
     def _view(self, now: float) -> "_View":
         """The experts' scores and how they are weighed."""
         sums = self._expert_scores(self._state, now)
-        means = self._state.means if not len(self._state.steady) else sums.mean(axis=1, dtype=np.float64)
-        power = np.array([float(row @ row) for row in sums]) / max(sums.shape[1], 1)
+        known = sums[:, : self.catalogue.sample]
+        means = self._state.means if not len(self._state.steady) else known.mean(axis=1, dtype=np.float64)
+        power = np.array([float(row @ row) for row in known]) / max(known.shape[1], 1)
         deviation = np.sqrt(np.maximum(power - means**2, 0))
         usable = deviation > 1e-6 * np.sqrt(np.maximum(power, 1e-12))
         gate = self.gate(now)
@@ -349,6 +362,8 @@ class _View:
         return np.asarray(self.gate * self.scale * squeezed)
 
 
-def _place(fact: FloatArray, row: int) -> float:
-    """Items ahead of a row by a fact that many may share; half of the equal ones count."""
-    return float(np.count_nonzero(fact > fact[row])) + 0.5 * (float(np.count_nonzero(fact == fact[row])) - 1)
+def _place(fact: FloatArray, row: int, sample: int) -> float:
+    """Items of the sample ahead of a row by a fact that many may share; half of the equal ones count."""
+    known, own = fact[:sample], fact[row]
+    same = np.count_nonzero(known == own) - (row < sample)
+    return float(np.count_nonzero(known > own)) + 0.5 * float(same)

@@ -138,6 +138,41 @@ def likenesses(catalogue: Catalogue, events: list[Interaction]) -> FloatArray:
     return result
 
 
+def weighted(
+    catalogue: Catalogue, events: list[Interaction], weights: DoubleArray, spaces: IndexArray
+) -> tuple[FloatArray, DoubleArray]:
+    """Sums of likenesses to m events, sum_j w_kj s_k(., j), and their means over the items.
+
+    One product however many events there are, because a weighted sum of queries is a query.
+
+    Args:
+        catalogue: the items.
+        events: m of them.
+        weights: (E, m).
+        spaces: (E,) which likeness each sum is of.
+
+    Returns:
+        (E, n) and (E,).
+    """
+    rows = np.arange(len(spaces))
+    mixed = weights.astype(np.float32) @ probes(catalogue, events)  # (E, m) @ (2, m, k) -> (2, E, k)
+    sums = np.empty((len(spaces), len(catalogue)), np.float32)
+    means = np.einsum("em,em->e", weights, mean_likeness(catalogue, events)[spaces])
+    for space in (WHITE, PLAIN):
+        own = rows[spaces == space]
+        if len(own):
+            sums[own] = catalogue.joint.likeness(mixed[:, own])[space]
+    own = rows[spaces == WORDS]
+    if len(own):
+        query = np.zeros((len(catalogue.words.vocabulary), len(own)), np.float32)
+        for event, weight in zip(events, weights[own].T, strict=True):
+            if event.row >= 0:
+                terms, data = catalogue.words.row(event.row)
+                query[terms] += data[:, None] * weight.astype(np.float32)
+        sums[own] = catalogue.words.times(query).T  # (n, v) @ (v, e) -> (n, e)
+    return sums, means
+
+
 def mean_likeness(catalogue: Catalogue, events: list[Interaction]) -> DoubleArray:
     """Mean over all items of their likeness to m events in the three spaces, (3, m)."""
     result = np.zeros((3, len(events)))

@@ -8,8 +8,6 @@ All three are read off the catalogue itself.
 import numpy as np
 
 from llmrec.engine.catalogue import Catalogue
-from llmrec.engine.policies.base import DAY
-from llmrec.engine.records import IntArray
 from llmrec.engine.vectors import DoubleArray
 from llmrec.models import FloatArray
 
@@ -23,22 +21,22 @@ _LEAST_SPREAD = 0.35
 """Nats: a factor of 1.4 in length or in odds; a catalogue whose items differ less is told apart by other things."""
 _LEAST_FRESHNESS = 0.2
 """The least deviation of freshness (0 to 1) that is stretched to 1."""
-_LONGEST_GAP = 60 * DAY
-"""Seconds that an item stays fresh at most because its source has not posted since."""
 _DOUBT = 2.0
 """Events' worth of belief that the user's dates are those of the catalogue."""
 
 
-def standardised(values: DoubleArray) -> FloatArray:
-    """Values with mean 0 and deviation 1, or less where they hardly differ and so say little. (n,) -> (n,)."""
-    if not len(values):
-        return np.zeros(0, np.float32)
-    return np.asarray((values - values.mean()) / max(float(values.std()), _LEAST_SPREAD), np.float32)
+def standardised(values: DoubleArray, sample: DoubleArray | None = None, least: float = _LEAST_SPREAD) -> FloatArray:
+    """Values with mean 0 and deviation 1 over a sample (None: themselves), or less where that hardly differs."""
+    sample = values if sample is None else sample
+    if not len(sample):
+        return np.zeros(len(values), np.float32)
+    return np.asarray((values - sample.mean()) / max(float(sample.std()), least), np.float32)
 
 
-def written(texts: list[str]) -> FloatArray:
+def written(catalogue: Catalogue) -> FloatArray:
     """Logarithm of 1 + characters of each text, standardised, (n,)."""
-    return standardised(np.log1p(np.array([len(text) for text in texts], np.float64)))
+    lengths = np.log1p(catalogue.lengths)
+    return standardised(lengths, lengths[: catalogue.sample])
 
 
 class Periods:
@@ -48,9 +46,10 @@ class Periods:
         """Cut the known dates into periods."""
         known = np.isfinite(catalogue.published)
         self.period = np.full(len(catalogue), -1, np.int64)
-        cuts = np.quantile(catalogue.published[known], np.arange(1, _BINS) / _BINS) if known.any() else []
+        sample = np.flatnonzero(known[: catalogue.sample])
+        cuts = np.quantile(catalogue.published[sample], np.arange(1, _BINS) / _BINS) if len(sample) else []
         self.period[known] = np.searchsorted(cuts, catalogue.published[known], side="right")
-        self.counts = counts = np.bincount(self.period[known], minlength=_BINS).astype(np.float64)
+        self.counts = counts = np.bincount(self.period[sample], minlength=_BINS).astype(np.float64)
         steps = np.arange(_BINS)
         self._kernel = np.exp(-0.5 * ((steps[:, None] - steps) / _WIDTH) ** 2)
         self._kernel[:, counts == 0] = 0
@@ -83,9 +82,8 @@ class Freshness:
     """
 
     def __init__(self, catalogue: Catalogue) -> None:
-        """Learn the sources' rates; half-lives are read when asked, because a user may correct them at any time."""
+        """Half-lives are read when asked, because a user may correct them at any time."""
         self._catalogue = catalogue
-        self._gaps = _gaps(catalogue.published, catalogue.sources)
         self._last: tuple[float, DoubleArray, FloatArray] | None = None
 
     def at(self, now: float) -> FloatArray:
@@ -101,19 +99,6 @@ class Freshness:
         fresh = np.zeros(len(self._catalogue), np.float32)
         if len(known):
             age = np.maximum(now - published[known], 0)
-            f = np.exp2(-np.minimum(age / np.maximum(half_lives[known], self._gaps[known]), 100))
-            fresh[known] = (f - f.mean()) / max(float(f.std()), _LEAST_FRESHNESS)
+            f = np.exp2(-np.minimum(age / np.maximum(half_lives[known], self._catalogue.gaps[known]), 100))
+            fresh[known] = standardised(f, f[known < self._catalogue.sample], _LEAST_FRESHNESS)
         return fresh
-
-
-def _gaps(published: DoubleArray, sources: IntArray) -> DoubleArray:
-    """Mean seconds between two posts of each item's source, at most `_LONGEST_GAP`; 0 for a single post. (n,)."""
-    known = np.isfinite(published)
-    codes = sources[known]
-    size = int(sources.max(initial=-1)) + 1
-    count = np.bincount(codes, minlength=size)
-    first, last = np.full(size, np.inf), np.full(size, -np.inf)
-    np.minimum.at(first, codes, published[known])
-    np.maximum.at(last, codes, published[known])
-    spans = np.where(count > 1, last - first, 0)
-    return np.asarray(np.minimum(spans / np.maximum(count - 1, 1), _LONGEST_GAP)[sources])

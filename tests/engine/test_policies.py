@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -111,6 +112,21 @@ def test_a_growing_catalogue_keeps_what_was_learnt(name: str) -> None:
     assert scores.shape == (90,)
     if name in CROWD_FREE:
         assert scores[60:][::3].mean() > scores[61:][::3].mean()
+
+
+def test_what_a_grown_catalogue_is_ranked_by_equals_learning_it_anew() -> None:
+    log = [*STEPS, [on(12, days_ago=1.5, fades=False), on(13, Kind.SKIP, 1.5)], [on(15, Kind.SAVE, 1, weight=0.5)]]
+    whole = topical(72)
+    grown = Catalogue(whole.vectors[:60], whole.published[:60], whole.sources[:60], whole.texts[:60])
+    followed = taught("blend", log, grown)
+    grown.extend(whole.vectors[60:], whole.published[60:], whole.sources[60:], whole.texts[60:])
+    assert isinstance(followed, Blend)
+    scores, anew = followed.scores(NOW), Blend(grown)
+    for step in log:
+        anew.learn(step)
+    learnt = followed._state
+    anew._state = replace(anew._state, advantage=learnt.advantage, steps=learnt.steps, mood=learnt.mood)
+    assert np.allclose(scores, anew.scores(NOW), atol=1e-4)
 
 
 @pytest.mark.parametrize("name", [name for name in ALL if name != "random"])
