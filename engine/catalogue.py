@@ -128,7 +128,7 @@ class Catalogue:
     def whitening(self) -> Whitening:
         """The map under which the catalogue is a round cloud."""
         self._fitted = self._fitted or len(self)
-        return Whitening.fit(self.vectors)
+        return Whitening.fit(self.vectors[: self.sample])
 
     @cached_property
     def whitened(self) -> FloatArray:

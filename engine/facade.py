@@ -157,7 +157,7 @@ class Engine:
 
     def warm(self) -> None:
         """Fit what ranking needs from the first event on, so that the first key press need not wait for it."""
-        _ = self.items_in_memory.catalogue.joint
+        self.items_in_memory.catalogue.fit()
 
     def item(self, item_id: ItemId) -> Item:
         """One item.

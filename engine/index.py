@@ -163,18 +163,21 @@ class Int8Index:
     def _rough(self, query: FloatArray) -> FloatArray:
         """First stage: codes . (scale * query on the axes), which orders like the dot product."""
         probe = (self._scale * (query @ self._basis)).astype(np.float32)
-        scores = np.empty(len(self), np.float32)
-        size = _CACHED // len(probe)
-        work = np.empty((size, len(probe)), np.float32)
-        at = 0
-        for codes in self._codes:
-            for start in range(0, len(codes), size):
-                block = codes[start : start + size]
-                unpacked = work[: len(block)]
-                np.copyto(unpacked, block)
-                np.dot(unpacked, probe, out=scores[at : at + len(block)])
-                at += len(block)
-        return scores
+        return np.concatenate([scan(codes, probe) for codes in self._codes])
+
+
+def scan(codes: npt.NDArray[np.int8], probe: FloatArray) -> FloatArray:
+    """Dot products of rows in eight bits with a probe, unpacked in parts that stay in the cache. (n, a) -> (n,)."""
+    scores = np.empty(len(codes), np.float32)
+    size = _CACHED // max(len(probe), 1)
+    work = np.empty((min(size, len(codes)), len(probe)), np.float32)
+    probe = np.ascontiguousarray(probe, np.float32)
+    for start in range(0, len(codes), size):
+        block = codes[start : start + size]
+        unpacked = work[: len(block)]
+        np.copyto(unpacked, block)
+        np.dot(unpacked, probe, out=scores[start : start + len(block)])
+    return scores
 
 
 class GraphIndex:

@@ -2,17 +2,20 @@
 
 import math
 from collections import Counter, OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from llmrec.engine import half_life, index
 from llmrec.engine.catalogue import Catalogue
-from llmrec.engine.half_life import by_rule
+from llmrec.engine.kept_wide import KeptWide
 from llmrec.engine.records import IntArray, Item, ItemId
 from llmrec.engine.store import Store
 from llmrec.engine.vectors import DoubleArray
+from llmrec.engine.wide import WideCatalogue
 
 _PAGE_CACHE = 2_000
 _PLACES = (4, 2, 1, 1)
@@ -23,8 +26,15 @@ BoolArray = npt.NDArray[np.bool_]
 class Items:
     """A snapshot of all items in the store; row r is the same item in every array."""
 
-    def __init__(self, store: Store, model_id: str, dim: int) -> None:
-        """Read ids, dates and vectors of one encoder from the store."""
+    def __init__(self, store: Store, model_id: str, dim: int, cache: Path | None = None) -> None:
+        """Read ids, dates and vectors of one encoder from the store.
+
+        Args:
+            store: of the items.
+            model_id: the encoder.
+            dim: length of its vectors.
+            cache: folder for what is made of a catalogue too large to hold in memory.
+        """
         columns = store.columns()
         self._store = store
         self.ids = np.array(columns.ids, dtype=object)
@@ -32,9 +42,16 @@ class Items:
         self.hashes = columns.hashes
         self.domains, self._domain_of = _codes(columns.domains)
         _, sources = _codes(columns.sources)
-        vectors, self.known = store.vectors(model_id, columns.hashes, dim)
-        self.half_lives = _half_lives(store)
-        self.catalogue = Catalogue(vectors, columns.published, sources, store.words(), self.half_lives)
+        if len(self.ids) > index.EXACT_UP_TO:
+            vectors, by_rule, codes = KeptWide(cache, store).read(model_id, columns.hashes, dim)
+            self.known = codes.lengths > 0
+            self.half_lives = _corrected(by_rule, self.rows, store)
+            self.catalogue: Catalogue = WideCatalogue(vectors, columns.published, sources, self.half_lives, codes)
+        else:
+            vectors, self.known = store.vectors(model_id, columns.hashes, dim)
+            by_rule = np.fromiter(map(half_life.by_rule, store.all_items()), np.float64, len(self.ids))
+            self.half_lives = _corrected(by_rule, self.rows, store)
+            self.catalogue = Catalogue(vectors, columns.published, sources, store.words(), self.half_lives)
         self._pages: OrderedDict[ItemId, Item] = OrderedDict()
 
     @cached_property
@@ -52,7 +69,7 @@ class Items:
             for place, tag in zip(_PLACES, item.tags, strict=False):
                 weights[tag] += place * math.log((len(self) + 1) / self._tag_counts[tag])  # type: ignore[assignment]
         named = tuple(tag for tag, _ in weights.most_common(k))
-        return named or self.catalogue.words.telling(self.rows_of(ids), k)
+        return named or self.catalogue.telling(self.rows_of(ids), k)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -86,11 +103,12 @@ class Items:
         return found
 
 
-def _half_lives(store: Store) -> DoubleArray:
-    """(n,) seconds until an item is worth half, nan where unknown."""
-    said = store.half_lives()
-    found = (said[item.id][0] if item.id in said else by_rule(item) for item in store.all_items())
-    return np.fromiter(found, np.float64)
+def _corrected(by_rule: DoubleArray, rows: Mapping[ItemId, int], store: Store) -> DoubleArray:
+    """(n,) seconds until an item is worth half: as somebody said, else by rule; nan where unknown."""
+    for item, (seconds, _) in store.half_lives().items():
+        if item in rows:
+            by_rule[rows[item]] = seconds
+    return by_rule
 
 
 def _codes(values: Sequence[str]) -> tuple[list[str], IntArray]:

@@ -12,6 +12,7 @@ from llmrec.engine.kept_space import KeptSpace
 from llmrec.engine.log import LogEntry, active
 from llmrec.engine.person import LateEvent, Person
 from llmrec.engine.store import Store
+from llmrec.models import Embedder
 
 
 class Live:
@@ -23,6 +24,7 @@ class Live:
         self.vectors = vectors
         """Of the encoder whose space ranks."""
         self._policy = policy
+        self._cache = cache
         self._kept = KeptSpace(cache, store.path)
         self._graph = KeptGraph(cache, store.path)
         self._items: Items | None = None
@@ -34,10 +36,14 @@ class Live:
     def items(self) -> Items:
         """The catalogue, read from the store at first use."""
         if self._items is None:
-            self._items = Items(self._store, self.vectors.embedder.model_id, self.vectors.embedder.dim)
+            self._items = self.read(self.vectors.embedder)
             self._kept.load(self._items.catalogue, self._items.hashes, self.vectors.embedder.model_id)
             self._graph.load(self._items.catalogue, self._items.hashes, self.vectors.embedder.model_id)
         return self._items
+
+    def read(self, embedder: Embedder) -> Items:
+        """The catalogue in an encoder's space."""
+        return Items(self._store, embedder.model_id, embedder.dim, self._cache)
 
     def build_graph(self) -> Path:
         """Build the graph index of the catalogue and keep it; returns its file.

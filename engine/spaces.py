@@ -119,6 +119,14 @@ class JointRows:
             found.__dict__["middle"] = middle
         return found
 
+    def joined(self, rows: FloatArray) -> "JointRows":
+        """These rows and others after them; the mean stays that of these."""
+        twin = JointRows(self.space)
+        twin.rows = np.concatenate([self.rows, rows])
+        twin.inverse_lengths = np.concatenate([self.inverse_lengths, self._inverse(rows)], axis=1)
+        twin.__dict__["middle"] = self.middle
+        return twin
+
     def _inverse(self, rows: FloatArray) -> FloatArray:
         """One over the white and the plain length of rows p, 0 where there is none. (m, k) -> (2, m)."""
         square = rows**2

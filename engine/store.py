@@ -261,8 +261,22 @@ class Store:
 
     def words(self) -> list[str]:
         """Title, text and tags of all items, in catalogue order."""
-        rows = self._rows("SELECT title || ' ' || text || ' ' || tags FROM item ORDER BY row")
-        return [row[0] for row in rows]
+        return [text for page in self.pages_of_words() for text in page]
+
+    def pages_of_words(self) -> Iterator[list[str]]:
+        """The same, some thousands at a time."""
+        after = -1
+        while rows := self._rows(
+            "SELECT row, title || ' ' || text || ' ' || tags FROM item WHERE row > ? ORDER BY row LIMIT ?",
+            after,
+            _IMPORT_BATCH,
+        ):
+            yield [text for _, text in rows]
+            after = rows[-1][0]
+
+    def size_of_words(self) -> int:
+        """Characters in all of these, which tells of tags that have changed."""
+        return int(self._rows("SELECT total(length(title) + length(text) + length(tags)) FROM item")[0][0])
 
     def half_lives(self) -> dict[ItemId, tuple[float, str]]:
         """Seconds until an item is worth half, and who said so ("you" or a model), where somebody did."""
@@ -409,6 +423,24 @@ class Store:
                 known[row] = True
         return matrix, known
 
+    def read_vectors(self, model: str, hashes: Sequence[bytes], matrix: FloatArray) -> None:
+        """Put the vectors of contents into rows (n, dim) that are zero, and may lie in a file, one after the other."""
+        rows: dict[bytes, int] = {}
+        twins = [(row, first) for row, h in enumerate(hashes) if (first := rows.setdefault(h, row)) != row]
+        with self._lock:
+            try:
+                for content_hash, blob in self._db.execute("SELECT hash, vec FROM vector WHERE model = ?", (model,)):
+                    if content_hash in rows and len(blob) == 4 * matrix.shape[1]:
+                        matrix[rows[content_hash]] = np.frombuffer(blob, dtype=np.float32)
+            except sqlite3.Error as exc:
+                raise _store_error(exc, self.path) from exc
+        for row, first in twins:
+            matrix[row] = matrix[first]
+
+    def vectors_saved(self, model: str) -> int:
+        """How many vectors of a model were ever kept; a number that tells whether there are new ones."""
+        return int(self.setting(f"vectors:{model}", "0"))
+
     def _vector(self, model: str, content_hash: bytes) -> bytes | None:
         rows = self._rows("SELECT vec FROM vector WHERE model = ? AND hash = ?", model, content_hash)
         return rows[0][0] if rows else None
@@ -428,6 +460,11 @@ class Store:
             db.executemany(
                 "INSERT OR REPLACE INTO vector(model, hash, vec) VALUES (?, ?, ?)",
                 ((model, h, v.tobytes()) for h, v in zip(hashes, np.asarray(matrix, np.float32), strict=True)),
+            )
+            db.execute(
+                "INSERT INTO setting(key, value) VALUES (?, ?) ON CONFLICT(key) DO UPDATE SET"
+                " value = CAST(CAST(value AS INTEGER) + CAST(excluded.value AS INTEGER) AS TEXT)",
+                (f"vectors:{model}", str(len(hashes))),
             )
 
     # -- texts and settings --------------------------------------------------------------------------------------

@@ -102,12 +102,12 @@ class _Switch:
             return
         self.vectors.texts(_phrases(self._store), cancel)
         items = self.items() if missing else items
-        _ = items.catalogue.joint  # the slow part of ranking in a new space, done before anyone waits for it
+        items.catalogue.fit()  # the slow part of ranking in a new space, done before anyone waits for it
         self._ready = version, items
 
     def items(self) -> Items:
         """The catalogue in the new space."""
-        return Items(self._store, self.successor.embedder.model_id, self.successor.embedder.dim)
+        return self._live.read(self.successor.embedder)
 
     def take(self) -> Items | None:
         """The whole catalogue in the new space; None where the catalogue has changed since it was made."""

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from llmrec.engine.vectors import DoubleArray
 from llmrec.models import FloatArray
 
-IndexArray = npt.NDArray[np.int64]
+IndexArray = npt.NDArray[np.signedinteger[Any]]
 SparseRows = tuple[IndexArray, IndexArray, FloatArray]
 """Rows of tf-idf: where each begins (n + 1,), and the terms and weights of all of them in turn."""
 
@@ -66,6 +66,11 @@ class WordIndex:
         """The given items alone, with the weights they have among all."""
         return self.of(taken_rows(self._by_row, rows))
 
+    @property
+    def rows(self) -> SparseRows:
+        """The items as sparse rows."""
+        return self._by_row
+
     def read(self, texts: Sequence[str]) -> SparseRows:
         """Other texts as rows in the same words and weights."""
         rows, terms, counts = _count(texts, self.vocabulary, grow=False)
@@ -111,8 +116,14 @@ class WordIndex:
 
     def _build(self, rows: IndexArray, terms: IndexArray, data: FloatArray) -> None:
         self._by_row = (_starts(rows, self.n), terms, data)
+
+    @cached_property
+    def _by_term(self) -> SparseRows:
+        """For each word, the items that have it and its weights there."""
+        starts, terms, data = self._by_row
         order = _stable_order(terms)
-        self._by_term = (_starts(terms[order], len(self.vocabulary)), rows[order], data[order])
+        rows = np.repeat(np.arange(self.n), np.diff(starts))
+        return _starts(terms[order], len(self.vocabulary)), rows[order], data[order]
 
     def row(self, row: int) -> tuple[IndexArray, FloatArray]:
         """Terms and weights of one item."""

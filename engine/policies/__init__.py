@@ -9,6 +9,8 @@ from llmrec.engine.policies.blend import Blend
 from llmrec.engine.policies.essay import Essay
 from llmrec.engine.policies.mix import Mix
 from llmrec.engine.policies.rocchio import Clock, Rocchio, WordRocchio
+from llmrec.engine.policies.shortlist import Shortlist
+from llmrec.engine.wide import WideCatalogue
 
 
 def _mean(white: bool = False, **clock: float) -> Callable[[Catalogue], Policy]:
@@ -43,13 +45,15 @@ DEFAULT_POLICY = POLICIES[0]
 
 
 def make_policy(name: str, catalogue: Catalogue) -> Policy:
-    """A fresh policy that knows nothing yet.
+    """A fresh policy that knows nothing yet; on a catalogue too large to score whole, it ranks a shortlist.
 
     Raises:
         ValueError: no policy has this name; the message lists those there are.
     """
     if name not in _MAKERS:
         raise ValueError(f"No ranking method is called {name!r}. Choose one of: {', '.join(_MAKERS)}.")
+    if isinstance(catalogue, WideCatalogue):
+        return Shortlist(catalogue, _MAKERS[name])
     return _MAKERS[name](catalogue)
 
 

@@ -163,7 +163,8 @@ class Blend:
             level = sums[:, [row]]
             ahead = np.array([np.count_nonzero(own) for own in sums[:, :sample] > level]) - (seen > level).sum(axis=1)
             places = [*ahead, _place(self._length, row, sample), _place(state.dates, row, sample)]
-            earned -= np.log(np.array(places) * self.catalogue.stands_for + _ZIPF)
+            each = self.catalogue.stands_for  # a place among the sample is one of so many among all: take the middle
+            earned -= np.log(np.array(places) * each + (each - 1) / 2 + _ZIPF)
         earned /= len(first)
         advantage, steps = _FADING * state.advantage + earned, _FADING * state.steps + 1
         return replace(state, advantage=advantage, steps=steps, mood=self._moved(state.mood, earned))
