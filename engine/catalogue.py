@@ -17,6 +17,8 @@ from llmrec.models import FloatArray
 
 _MEANT = 5
 """Items that stand for a typed phrase."""
+PERIODS = 48
+"""Periods of equally many items into which the dates are cut."""
 _LONGEST_GAP = 60 * 86_400.0
 """Seconds that an item stays fresh at most because its source has not posted since."""
 _REFIT = 1.25
@@ -78,6 +80,19 @@ class Catalogue:
         """Mean seconds between two posts of each item's source, at most 60 days; 0 for a single post. (n,)."""
         return _gaps(self.published, self.sources)
 
+    @cached_property
+    def cuts(self) -> DoubleArray:
+        """Dates between the periods, PERIODS - 1 of them; none where no date is known."""
+        known = self.published[np.isfinite(self.published)]
+        return np.asarray(np.quantile(known, np.arange(1, PERIODS) / PERIODS) if len(known) else [], np.float64)
+
+    @cached_property
+    def period_counts(self) -> DoubleArray:
+        """Items in each period, (PERIODS,)."""
+        known = self.published[np.isfinite(self.published)]
+        periods = np.searchsorted(self.cuts, known, side="right")
+        return np.bincount(periods, minlength=PERIODS).astype(np.float64)
+
     def fit(self) -> None:
         """Compute now what ranking would compute at the first event."""
         _ = self.joint
@@ -118,8 +133,8 @@ class Catalogue:
     def _forget(self, *, refit: bool) -> None:
         """Drop what was computed for other rows; `refit` also drops the maps fitted to them."""
         self.version += 1
-        stale = ("whitened", "words", "joint", "index", "gaps") + (("whitening",) if refit else ())
-        for name in stale:
+        dated = ("gaps", "cuts", "period_counts")
+        for name in ("whitened", "words", "joint", "index", *dated, *(("whitening",) if refit else ())):
             self.__dict__.pop(name, None)
         if refit:
             self._fitted = 0

@@ -16,7 +16,7 @@ import numpy as np
 from llmrec.engine.half_life import by_rule
 from llmrec.engine.store import Store
 from llmrec.engine.vectors import DoubleArray, unit
-from llmrec.engine.wide import FITTED, Codes, spread
+from llmrec.engine.wide import Codes
 from llmrec.models import FloatArray
 
 _FORMAT = b"1"
@@ -90,13 +90,7 @@ class KeptWide:
         for start in range(0, len(vectors), _BLOCK):
             vectors[start : start + _BLOCK] = unit(vectors[start : start + _BLOCK])
         half_lives = np.fromiter(map(by_rule, self._store.all_items()), np.float64, len(hashes))
-        codes = Codes.fit(vectors, self._store.pages_of_words(), self._sampled(len(hashes)))
-        return half_lives, codes
-
-    def _sampled(self, n: int) -> list[str]:
-        wanted = set(spread(n, FITTED).tolist())
-        texts = (text for page in self._store.pages_of_words() for text in page)
-        return [text for row, text in enumerate(texts) if row in wanted]
+        return half_lives, Codes.fit(vectors, self._store.pages_of_words)
 
 
 def _loaded(place: Path, n: int, dim: int) -> tuple[FloatArray, DoubleArray, Codes]:

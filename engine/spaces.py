@@ -166,10 +166,12 @@ def leading_topics(words: WordIndex, count: int, rounds: int = 3) -> FloatArray:
 
     The start is fixed, so that the same catalogue always gives the same space.
     """
-    v = len(words.vocabulary)
+    topics = np.zeros((len(words.vocabulary), count), np.float32)
+    words, used = words.compact()  # a sample of the items does not have all words
+    v = len(used)
     count = min(count, v, words.n)
     if not count:
-        return np.zeros((v, 0), np.float32)
+        return topics[:, :0]
     start = np.random.default_rng(0).standard_normal((v, min(v, count + 16)))
     basis = start.astype(np.float32)
     for _ in range(rounds):
@@ -177,7 +179,8 @@ def leading_topics(words: WordIndex, count: int, rounds: int = 3) -> FloatArray:
     basis = _orthonormal(basis)
     image = words.times(basis)
     values, turn = np.linalg.eigh((image.T @ image).astype(np.float64))
-    return np.asarray(basis @ turn[:, np.argsort(-values)[:count]], np.float32)
+    topics[used, :count] = basis @ turn[:, np.argsort(-values)[:count]]
+    return topics[:, :count]
 
 
 def _orthonormal(columns: FloatArray) -> FloatArray:

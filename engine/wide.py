@@ -3,11 +3,10 @@
 The default policy compares items in the joint space of meaning and words (`spaces`). Here each item is kept there as
 its whitened unit row in eight bits, a byte per axis, beside its words on disk. A pass over the signs alone and one over
 the bytes of what that leaves find the items nearest to what somebody liked; a policy then ranks those (`shortlist`).
-This file alone knows the codes. The space and the words are fitted on a sample of the items; a word that no two items
-of the sample share joins nothing.
+This file alone knows the codes.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NoReturn
@@ -48,7 +47,7 @@ class Codes:
 
     space: JointSpace
     words: WordIndex
-    """Of the sample that was fitted: its words and their weights hold for all items."""
+    """Which words there are and how much they weigh; without rows."""
     scale: FloatArray
     """(k,) what one step of a code is worth on each axis."""
     codes: Codes8
@@ -71,19 +70,23 @@ class Codes:
     """(v,) mean weight of each word."""
 
     @classmethod
-    def fit(cls, vectors: FloatArray, pages: Iterable[list[str]], sample: Sequence[str]) -> "Codes":
-        """Fit a space on a sample and encode all items; a minute or two for a million.
+    def fit(cls, vectors: FloatArray, pages: Callable[[], Iterable[Sequence[str]]]) -> "Codes":
+        """Fit words on all items and a space on a sample, and encode all; a minute or two for a million.
 
         Args:
             vectors: (n, d) unit rows, may be memory-mapped.
-            pages: the texts of all n items, some thousands at a time.
-            sample: the texts of the rows `spread(n, FITTED)`.
+            pages: gives the texts of all n items in their order, some thousands at a time.
         """
-        words = WordIndex(sample)
-        space = JointSpace.fit(np.asarray(vectors[spread(len(vectors), FITTED)]), words)
+        words = WordIndex.over(pages())
+        rows = spread(len(vectors), FITTED)
+        wanted = set(rows.tolist())
+        texts = (text for page in pages() for text in page)
+        sampled = words.of(words.read([text for row, text in enumerate(texts) if row in wanted]))
+        space = JointSpace.fit(np.asarray(vectors[rows]), sampled)
         maker = _Maker(space, words, vectors)
-        for texts in pages:
-            maker.add(texts)
+        maker.scale(np.asarray(vectors[rows]), sampled.rows)
+        for page in pages():
+            maker.add(page)
         return maker.made()
 
     @property
@@ -159,18 +162,20 @@ class _Maker:
         self._sparse: list[SparseRows] = []
         self._middle = np.zeros((2, k))
         self._root = np.sqrt(1 / space.variance).astype(np.float32)
-        sampled = spread(n, FITTED)
-        known = self._joint(np.asarray(vectors[sampled]), words.rows)
+        self._at = 0
+
+    def scale(self, vectors: FloatArray, sparse: SparseRows) -> None:
+        """Let a sample say how far each axis goes."""
+        known = self._joint(vectors, sparse)
         white = np.abs(known.rows * self._root * known.inverse_lengths[0, :, None])
         self._scale = (1.1 * white.max(axis=0, initial=1e-6) / 127).astype(np.float32)
-        self._at = 0
 
     def _joint(self, vectors: FloatArray, sparse: SparseRows) -> JointRows:
         topics = self._words.of(sparse).times(self._space.topics)
         known = np.any(vectors != 0, axis=1)
         return JointRows.of(self._space, self._space.project(vectors, topics) * known[:, None])
 
-    def add(self, texts: list[str]) -> None:
+    def add(self, texts: Sequence[str]) -> None:
         """The next items."""
         part = slice(self._at, self._at + len(texts))
         starts, terms, data = self._words.read(texts)
@@ -235,8 +240,8 @@ class WideCatalogue(Catalogue):
         raise AssertionError("a catalogue of this size is kept in codes")
 
     def fit(self) -> None:
-        """All is fitted; only the sources' rates are not counted yet."""
-        _ = self.gaps
+        """All is fitted; only dates are not counted yet."""
+        _ = self.gaps, self.period_counts
 
     def telling(self, rows: Sequence[int], k: int) -> tuple[str, ...]:
         """The k words that say most of some items."""
@@ -308,7 +313,8 @@ class Pool(Catalogue):
         self._vectors = None
         for name in ("published", "sources", "lengths"):
             setattr(self, name, getattr(self.whole, name)[self.rows])
-        self.__dict__["gaps"] = self.whole.gaps[self.rows]
+        whole = self.whole
+        self.__dict__.update(gaps=whole.gaps[self.rows], cuts=whole.cuts, period_counts=whole.period_counts)
         self.refresh()
 
     def refresh(self) -> None:

@@ -27,6 +27,8 @@ _COMMON = 0.5
 """A word in more than this share of the items says nothing."""
 _RARE = 2
 """A word must occur in so many items to join two of them."""
+_MOST = 2**18
+"""Words that are told apart at most in a catalogue of millions."""
 _ENTRIES = 20_000
 """Sparse entries multiplied at once, so that the work stays in the processor's cache."""
 
@@ -50,6 +52,26 @@ class WordIndex:
         self._idf = np.log(max(self.n, 1) / df[known])
         keep = new_ids[terms] >= 0
         self._build(rows[keep], new_ids[terms[keep]], self._weigh(rows[keep], new_ids[terms[keep]], counts[keep]))
+
+    @classmethod
+    def over(cls, pages: Iterable[Sequence[str]]) -> "WordIndex":
+        """The words of texts that come page by page, weighed as among all of them, but no rows; see `read` and `of`.
+
+        Only the 2^18 words that most texts have, so that a vocabulary of millions needs no room.
+        """
+        found: Counter[str] = Counter()
+        n = 0
+        for page in pages:
+            n += len(page)
+            for text in page:
+                found.update(set(_WORD.findall(text.lower())[:_MAX_WORDS]))
+        known = [(word, df) for word, df in found.most_common(_MOST) if _RARE <= df <= max(_RARE, _COMMON * n)]
+        index = object.__new__(cls)
+        index.vocabulary = {word: term for term, (word, _) in enumerate(known)}
+        index._idf, index.n = np.log(max(n, 1) / np.array([df for _, df in known], np.float64)), 0
+        nothing = np.empty(0, np.int64)
+        index._build(nothing, nothing, np.empty(0, np.float32))
+        return index
 
     def extended(self, texts: Sequence[str]) -> "WordIndex":
         """The same words and weights over more items; words not seen at first stay unknown."""
@@ -107,6 +129,17 @@ class WordIndex:
         rows = np.repeat(np.arange(index.n), np.diff(arrays["starts"]))
         index._build(rows, arrays["terms"], arrays["data"])
         return index
+
+    def compact(self) -> tuple["WordIndex", IndexArray]:
+        """The same rows in only those words that they have, and which words those are, (v',)."""
+        starts, terms, data = self._by_row
+        used, terms = np.unique(terms, return_inverse=True)
+        twin = object.__new__(WordIndex)
+        spelled = list(self.vocabulary)
+        twin.vocabulary = {spelled[term]: place for place, term in enumerate(used)}
+        twin._idf, twin.n = self._idf[used], self.n
+        twin._by_row = starts, terms, data
+        return twin, used
 
     def _weigh(self, rows: IndexArray, terms: IndexArray, counts: IndexArray) -> FloatArray:
         """Entries of tf-idf rows, each row scaled to length 1."""

@@ -7,14 +7,12 @@ All three are read off the catalogue itself.
 
 import numpy as np
 
-from llmrec.engine.catalogue import Catalogue
+from llmrec.engine.catalogue import PERIODS, Catalogue
 from llmrec.engine.vectors import DoubleArray
 from llmrec.models import FloatArray
 
 PARTS = ("length", "date", "fresh")
 """Their names in explanations."""
-_BINS = 48
-"""Periods of equally many items into which the catalogue's dates are cut."""
 _WIDTH = 2.0
 """Periods over which one event spreads (standard deviation)."""
 _LEAST_SPREAD = 0.35
@@ -46,11 +44,9 @@ class Periods:
         """Cut the known dates into periods."""
         known = np.isfinite(catalogue.published)
         self.period = np.full(len(catalogue), -1, np.int64)
-        sample = np.flatnonzero(known[: catalogue.sample])
-        cuts = np.quantile(catalogue.published[sample], np.arange(1, _BINS) / _BINS) if len(sample) else []
-        self.period[known] = np.searchsorted(cuts, catalogue.published[known], side="right")
-        self.counts = counts = np.bincount(self.period[sample], minlength=_BINS).astype(np.float64)
-        steps = np.arange(_BINS)
+        self.period[known] = np.searchsorted(catalogue.cuts, catalogue.published[known], side="right")
+        self.counts = counts = catalogue.period_counts
+        steps = np.arange(PERIODS)
         self._kernel = np.exp(-0.5 * ((steps[:, None] - steps) / _WIDTH) ** 2)
         self._kernel[:, counts == 0] = 0
         self._base = self._kernel.T @ counts

@@ -16,7 +16,7 @@ from llmrec.engine.policies import BASELINES, POLICIES, Policy, make_policy
 from llmrec.engine.policies.blend import Blend
 from llmrec.engine.policies.shortlist import Shortlist
 from llmrec.engine.records import Interaction, Kind
-from llmrec.engine.wide import FITTED, Codes, WideCatalogue, spread
+from llmrec.engine.wide import Codes, WideCatalogue
 
 NOW = 1.7e9
 DAY = 86_400.0
@@ -39,8 +39,7 @@ def on(row: int, kind: Kind = Kind.LIKE, days_ago: float = 1.0, **more: float | 
 
 def widened(catalogue: Catalogue) -> WideCatalogue:
     """The same items as codes."""
-    texts = [catalogue.texts[row] for row in spread(len(catalogue), FITTED)]
-    codes = Codes.fit(catalogue.vectors, [catalogue.texts[:40], catalogue.texts[40:]], texts)
+    codes = Codes.fit(catalogue.vectors, lambda: [catalogue.texts[:40], catalogue.texts[40:]])
     return WideCatalogue(catalogue.vectors, catalogue.published, catalogue.sources, catalogue.half_lives, codes)
 
 
