@@ -305,7 +305,7 @@ class Pool(Catalogue):
         more = [row for row in dict.fromkeys((*touched, *candidates)) if row not in self._places]
         added = np.array(more, np.int64)
         self.rows: RowArray = np.concatenate([self._sample, added])
-        self._added = {row: self.sample + place for place, row in enumerate(more)}
+        self._added = {row: place for place, row in enumerate(more, start=len(self._sample))}
         codes = self.whole.codes
         self._forget(refit=True)
         words = codes.words.of(joined_rows([self._words, taken_rows(codes.sparse, added)]), codes.means)

@@ -37,8 +37,10 @@ class _State:
     events: tuple[Interaction, ...]
     touched: tuple[int, ...]
     """Rows of the whole catalogue in the order in which they came."""
-    ranking: Any
-    """State of the policy that ranks."""
+    before: Any
+    """State of the policy that ranks, before the newest steps."""
+    newest: tuple[tuple[Interaction, ...], ...]
+    """Steps to be learnt on the pool as it is filled when something is asked, at least the last."""
 
 
 class Shortlist:
@@ -56,47 +58,62 @@ class Shortlist:
         self._count = candidates
         self._pool = Pool(catalogue)
         self._ranking = make(self._pool)
-        self._events: tuple[Interaction, ...] = ()
-        self._touched: tuple[int, ...] = ()
-        self._pending: tuple[tuple[Interaction, ...], ...] = ()
+        self._state = _State((), (), self._ranking.snapshot(), ())
+        self._settled = -1
         self._found: tuple[tuple[Interaction, ...], int, tuple[int, ...]] | None = None
 
     # -- learning ----------------------------------------------------------------------------------------------
 
     def learn(self, step: Sequence[Interaction]) -> None:
         """Note the events; they are learnt when something is asked, so that a whole log fills the pool once."""
-        self._pending = (*self._pending, tuple(step))
-        self._events = (*self._events, *step)
-        rows = (event.row for event in step if event.row >= 0)
-        self._touched = tuple(dict.fromkeys((*self._touched, *rows)))
+        old, rows = self._state, (event.row for event in step if event.row >= 0)
+        touched = tuple(dict.fromkeys((*old.touched, *rows)))
+        learnt = self._settled >= 0
+        before, newest = (self._ranking.snapshot(), ()) if learnt else (old.before, old.newest)
+        self._state = _State((*old.events, *step), touched, before, (*newest, tuple(step)))
+        self._settled = -1
 
     def _settle(self, candidates: tuple[int, ...]) -> None:
-        """Fill the pool, which copies share, and let the policy learn what waits."""
-        self._pool.hold(self._touched, candidates)
-        self._pool.refresh()
-        waiting, self._pending = self._pending, ()
-        for step in waiting:
-            self._ranking.learn([replace(event, row=self._pool.place(event.row)) for event in step])
-        if waiting:
-            self._pool.renew()
+        """Fill the pool, which copies share, and let the policy learn the newest steps on it.
+
+        However a state was come by, it is always the last step that is learnt on top of sums built anew from all
+        others, so that an undo is exact to the last bit.
+        """
+        state, pool = self._state, self._pool
+        pool.hold(state.touched, candidates)
+        pool.refresh()
+        if self._settled == pool.version:
+            return
+        self._ranking.restore(state.before)
+        for step in state.newest[:-1]:
+            self._ranking.learn(self._placed(step))
+        if len(state.newest) > 1:
+            self._state = state = replace(state, before=self._ranking.snapshot(), newest=state.newest[-1:])
+        pool.renew()
+        for step in state.newest:
+            self._ranking.learn(self._placed(step))
+        self._settled = pool.version
+
+    def _placed(self, step: Sequence[Interaction]) -> list[Interaction]:
+        return [replace(event, row=self._pool.place(event.row)) for event in step]
 
     def _candidates(self, now: float) -> tuple[int, ...]:
         """The items nearest to what is liked that are out by now and were not touched."""
         later = self.catalogue.published > now
         count = int(np.count_nonzero(later))
-        if self._found is None or self._found[0] is not self._events or self._found[1] != count:
+        if self._found is None or self._found[0] is not self._state.events or self._found[1] != count:
             query = self._query()
-            barred = np.array(self._touched, np.int64)
+            barred = np.array(self._state.touched, np.int64)
             if count:
                 later[barred] = True
             wanted = self._count if np.any(query) else 0
             rows = self.catalogue.codes.nearest(query, wanted, later if count else barred) if wanted else ()
-            self._found = self._events, count, tuple(int(row) for row in rows)
+            self._found = self._state.events, count, tuple(int(row) for row in rows)
         return self._found[2]
 
     def _query(self) -> FloatArray:
         """The query of the module, (k,)."""
-        events = [event for event in self._events if kind_weight(event)]
+        events = [event for event in self._state.events if kind_weight(event)]
         points = self._white(events)
         raw = np.array([kind_weight(event) for event in events])
         weights = np.where(raw > 0, raw, _AGAINST * raw)
@@ -148,20 +165,15 @@ class Shortlist:
     # -- undo --------------------------------------------------------------------------------------------------
 
     def snapshot(self) -> _State:
-        """The events and the policy's own state."""
-        if self._pending:
-            self._settle(())
-        return _State(self._events, self._touched, self._ranking.snapshot())
+        """The events, and the policy's own state but for the newest of them."""
+        return self._state
 
     def restore(self, state: _State) -> None:
         """Go back to a snapshot."""
-        self._events, self._touched, self._pending = state.events, state.touched, ()
-        self._ranking.restore(state.ranking)
+        self._state, self._settled = state, -1
 
     def copy(self) -> Self:
         """An independent policy in the same state; the pool is shared, and refilled by whoever is asked."""
-        if self._pending:
-            self._settle(())
         twin = object.__new__(type(self))
         twin.__dict__.update(self.__dict__)
         twin._ranking = self._ranking.copy()
