@@ -104,7 +104,7 @@ class ForYou(ItemScreen, inherit_bindings=False):
         if mark is kind and kind not in _QUIET:
             self.say(f"already {DONE[kind]} · u takes back the last key")
             return
-        if mark is None and self._list.current == item.id:
+        if mark is None and self._list.current == item.id and not self.view.query:
             self._found_at[item.id] = self._list.cursor + 1  # a row that was acted on stays, but moves
         leaves = kind in _LEAVES
         if leaves:
