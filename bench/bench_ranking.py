@@ -3,8 +3,10 @@
     OPENBLAS_NUM_THREADS=1 python bench/bench_ranking.py [10000 100000 1000000] [--graph]
 
 Given as a multiple of one float32 matrix-vector product of the same size, taken in turns with it, so that a busy
-machine slows both. From a million items on, the vector indexes are measured instead: time, recall against exact
-search, and memory with the vectors on disk. `--graph` adds usearch's graph, which takes minutes to build.
+machine slows both. From a million items on, a whole `Engine` over a store on disk is measured, from the press to the
+new list (`Engine.record`, with the durable commit), with its memory, and the first ten of its list are compared with
+those of `blend` over all items; which takes some minutes, 5 GB on disk and 12 GB of memory. Then the vector indexes:
+time, recall against exact search, and memory with the vectors on disk. `--graph` adds usearch's graph.
 """
 
 import resource
@@ -14,17 +16,23 @@ import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 import numpy as np
 
+from llmrec.engine import Engine, Event, Item, ItemId, Kind
 from llmrec.engine.catalogue import Catalogue
+from llmrec.engine.importers import content_hash
 from llmrec.engine.index import GraphIndex, Int8Index
 from llmrec.engine.policies import make_policy
-from llmrec.engine.records import Interaction, Kind
+from llmrec.engine.records import Interaction
+from llmrec.engine.store import Store
 from llmrec.engine.vectors import top_k, unit
+from llmrec.models.hashing import HashingEmbedder
 
 D = 384
+NOW = 1.8e9
 
 
 def topical(n: int, rng: np.random.Generator) -> np.ndarray:
@@ -81,12 +89,95 @@ def key_press(n: int) -> None:
 
 
 def million(n: int, graph: bool) -> None:
-    """The indexes over vectors on disk, each in a process of its own, whose memory is then its alone."""
+    """Engine and indexes over vectors on disk, each in a process of its own, whose memory is then its alone."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "vectors.npy"
         np.save(path, topical(n, np.random.default_rng(0)))
+        for step in ("--fill", "--press", "--recall"):
+            subprocess.run([sys.executable, __file__, step, str(path)], check=True)
         for kind in ["int8", *(["graph"] if graph else [])]:
             subprocess.run([sys.executable, __file__, "--index", kind, str(path)], check=True)
+
+
+def opened(path: Path) -> Engine:
+    """An engine over the store beside the vectors; each look at its clock is a minute later."""
+    clock = count(NOW, 60.0)
+    store = Store(path.with_name("bench.db"))
+    return Engine(store, HashingEmbedder(D), None, clock=lambda: next(clock), cache=path.parent)
+
+
+def fill(path: Path) -> None:
+    """A store with as many items as there are vectors, and a user with fifty likes of five topics."""
+    vectors = np.load(path, mmap_mode="r")
+    n, rng = len(vectors), np.random.default_rng(0)
+    dates = NOW - rng.uniform(0, 1e9, n)
+    with opened(path) as engine:
+        for start in range(0, n, 50_000):
+            some = zip(range(start, n), words(min(50_000, n - start), rng), strict=False)
+            items = [Item(ItemId(f"i{row}"), f"Item {row}", text, published_at=dates[row]) for row, text in some]
+            engine.add_items(items)
+            engine.add_vectors([content_hash(item) for item in items], vectors[start : start + len(items)])
+        likes = user(vectors, rng)
+        at = np.sort(rng.uniform(NOW - 60 * 86_400, NOW, len(likes)))
+        engine.add_events([Event("me", ItemId(f"i{row}"), Kind.LIKE, t) for row, t in zip(likes, at, strict=True)])
+
+
+def user(vectors: np.ndarray, rng: np.random.Generator) -> list[int]:
+    """Ten likes of each of five topics, one topic after the other."""
+    tenth = np.array(vectors[::10])
+    near = [10 * top_k(tenth @ vectors[row], 200) for row in rng.integers(0, len(vectors), 5)]
+    return [int(row) for rows in near for row in rng.choice(rows, 10, replace=False)]
+
+
+def press(path: Path) -> None:
+    """`Engine.record` in products, and what the process holds."""
+    before, started = resident(), time.perf_counter()
+    with opened(path) as engine:
+        engine.warm()
+    made = time.perf_counter() - started
+    started = time.perf_counter()
+    with opened(path) as engine:
+        engine.warm()
+        listed = engine.view("me").ids
+        start = time.perf_counter() - started
+        codes = engine.items_in_memory.catalogue.codes  # type: ignore[attr-defined]
+        kept = sum(array.nbytes for array in (codes.codes, codes.signs, codes.lengths))
+        presses = iter(listed[:200])
+        for _ in range(3):
+            engine.record("me", next(presses), Kind.LIKE)
+        memory = resident() - before
+        whole = np.load(path)
+        product, pressed = fastest(
+            lambda: whole @ whole[0], lambda: engine.record("me", next(presses), Kind.LIKE), rounds=21
+        )
+    print(
+        f"{len(whole):>9,} items: product {1e3 * product:.0f} ms, key press to new list {1e3 * pressed:.0f} ms ="
+        f" {pressed / product:.2f} products; vectors {kept / 1e6:.0f} MB in memory, with all else"
+        f" {memory / 1e6:.0f} MB; start {start:.0f} s, the first {made:.0f} s",
+        flush=True,
+    )
+
+
+def recall(path: Path) -> None:
+    """The first ten of the shortlist against those of `blend` over all items, for some users of other topics."""
+    with opened(path) as engine:
+        wide = engine.items_in_memory.catalogue
+    texts = Store(path.with_name("bench.db")).words()
+    whole = Catalogue(np.load(path), wide.published, wide.sources, texts, wide.half_lives)
+    shares = []
+    for seed in range(1, 6):
+        rng = np.random.default_rng(seed)
+        likes = user(whole.vectors, rng)
+        found = []
+        for catalogue in (whole, wide):
+            policy = make_policy("blend", catalogue)
+            for day, row in enumerate(likes):
+                policy.learn([Interaction(row, Kind.LIKE, NOW + 86_400 * day)])
+            scores = policy.scores(NOW + 86_400 * len(likes))
+            scores[likes] = -np.inf
+            found.append(top_k(scores, 10))
+        shares.append(len(np.intersect1d(*found)) / 10)
+    print(f"{len(whole):>9,} items: recall@10 {np.mean(shares):.3f} against all, {len(shares)} users", flush=True)
 
 
 def one_index(kind: str, path: Path) -> None:
@@ -120,8 +211,11 @@ def resident() -> int:
 
 
 if __name__ == "__main__":
+    steps = {"--fill": fill, "--press": press, "--recall": recall}
     if sys.argv[1:2] == ["--index"]:
         one_index(sys.argv[2], Path(sys.argv[3]))
+    elif sys.argv[1] in steps:
+        steps[sys.argv[1]](Path(sys.argv[2]))
     else:
         graph = "--graph" in sys.argv
         for size in [int(a) for a in sys.argv[1:] if a.isdigit()] or [10_000, 100_000, 1_000_000]:

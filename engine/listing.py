@@ -54,11 +54,10 @@ def ordered(scores: FloatArray, mask: BoolArray) -> Listing:
 
     Score and row are packed into one integer, because numpy sorts integers many times faster than it sorts stably.
     """
-    rows = np.flatnonzero(mask)
-    found = scores[rows]
-    lowest = found.min(initial=np.inf)
-    last = found == lowest  # of a catalogue too large to score whole, almost all: those stay in order as they are
-    rows, last_rows = rows[~last], rows[last]
+    lowest = scores.min(initial=np.inf)
+    above = mask & (scores > lowest)
+    last = np.flatnonzero(mask & ~above).astype(np.int32)  # almost all rows, where only a shortlist was scored
+    rows = np.flatnonzero(above)
     bits = (-scores[rows]).view(np.int32)
     bits ^= (bits >> 31) & 0x7FFFFFFF  # integers that sort as the floats would
     packed = bits.astype(np.int64)
@@ -66,8 +65,7 @@ def ordered(scores: FloatArray, mask: BoolArray) -> Listing:
     packed |= rows
     packed.sort()
     best = packed.astype(np.int32)  # the lower half: the row
-    everything = np.concatenate([best, last_rows.astype(np.int32)])
-    return Listing(everything, np.concatenate([scores[best], np.full(len(last_rows), lowest, np.float32)]))
+    return Listing(np.concatenate([best, last]), np.concatenate([scores[best], np.full(len(last), lowest, np.float32)]))
 
 
 class Ids(Sequence[ItemId]):

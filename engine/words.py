@@ -64,8 +64,11 @@ class WordIndex:
         for page in pages:
             n += len(page)
             for text in page:
-                found.update(set(_WORD.findall(text.lower())[:_MAX_WORDS]))
-        known = [(word, df) for word, df in found.most_common(_MOST) if _RARE <= df <= max(_RARE, _COMMON * n)]
+                found.update(list(dict.fromkeys(_WORD.findall(text.lower())[:_MAX_WORDS])))
+        if len(found) > _MOST:  # what stays, stays in the order in which it came, as in any index
+            most = {word for word, _ in found.most_common(_MOST)}
+            found = Counter({word: df for word, df in found.items() if word in most})
+        known = [(word, df) for word, df in found.items() if _RARE <= df <= max(_RARE, _COMMON * n)]
         index = object.__new__(cls)
         index.vocabulary = {word: term for term, (word, _) in enumerate(known)}
         index._idf, index.n = np.log(max(n, 1) / np.array([df for _, df in known], np.float64)), 0

@@ -11,6 +11,7 @@ from conftest import NOW, Clock
 from llmrec.engine import Engine, Item, ItemId, Kind, LlmrecError, index
 from llmrec.engine.cli import main
 from llmrec.engine.index import ExactIndex, GraphIndex, Int8Index
+from llmrec.engine.wide import WideCatalogue
 from llmrec.models.hashing import HashingEmbedder
 
 WORDS = [f"w{k}" for k in range(40)]
@@ -58,6 +59,56 @@ def test_the_size_of_the_catalogue_chooses(open_store: Callable[[], Engine], mon
         assert found(engine) == exactly
         engine.record("me", ItemId("i3"), Kind.LIKE)
         assert len(engine.steer("me", "more w1").ids) == 299
+
+
+def test_a_large_catalogue_is_ranked_as_a_small_one(
+    open_store: Callable[[], Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ranked(engine: Engine) -> list[list[str]]:
+        lists = [engine.record("me", ItemId(i), Kind.LIKE).ids[:10] for i in ("i3", "i40", "i77")]
+        return [*lists, engine.undo("me").ids[:10], engine.steer("me", "more w1").ids[:10]]
+
+    with open_store() as engine:
+        fill(engine)
+        exactly = ranked(engine)
+        for _ in range(3):
+            engine.undo("me")
+    monkeypatch.setattr(index, "EXACT_UP_TO", 100)
+    with open_store() as engine:
+        assert isinstance(engine.items_in_memory.catalogue, WideCatalogue)
+        found = ranked(engine)
+        assert found[1] == found[3], "an undo is exact"
+        for own, other in zip(found, exactly, strict=True):
+            assert len(set(own) & set(other)) >= 9  # eight bits may swap what is alike
+        assert engine.interests("me")[0].words
+        why = engine.why("me", ItemId(found[-1][0]))
+        assert sum(reason.amount for reason in why.reasons) == pytest.approx(why.score, abs=1e-3)
+
+
+def test_what_is_kept_of_a_large_catalogue_serves_until_it_changes(
+    open_store: Callable[[], Engine], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def kept() -> list[Path]:
+        return list((tmp_path / "cache").glob("wide-*"))
+
+    monkeypatch.setattr(index, "EXACT_UP_TO", 100)
+    with open_store() as engine:
+        fill(engine)
+        before = list(engine.record("me", ItemId("i3"), Kind.LIKE).ids)
+        (place,) = kept()
+        assert isinstance(engine.items_in_memory.catalogue.vectors, np.memmap)
+    made = (place / "codes.npy").stat().st_mtime_ns
+    with open_store() as engine:
+        assert list(engine.view("me").ids) == before
+        assert (place / "codes.npy").stat().st_mtime_ns == made
+    (place / "codes.npy").write_bytes(b"no array")
+    with open_store() as engine:
+        assert list(engine.view("me").ids) == before, "damaged is as good as absent"
+        engine.add_items([Item(ItemId("new"), "w1 w2 w1 w2")])
+        list(engine.index())
+        assert len(engine.view("me").ids) == 300
+        assert len(kept()) == 1
+        assert kept() != [place]
 
 
 def test_a_graph_is_built_when_told_to_and_serves_until_the_items_change(open_store: Callable[[], Engine]) -> None:

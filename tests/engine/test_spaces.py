@@ -72,3 +72,12 @@ def test_top_k_orders_ties_by_row() -> None:
     assert top_k(np.array([1, 3, 3, 0, 3], np.float32), 2).tolist() == [1, 2]
     assert top_k(np.array([], np.float32), 5).tolist() == []
     assert top_k(np.array([2, 1], np.float32), 9).tolist() == [0, 1]
+
+
+def test_words_counted_page_by_page_are_those_of_all_texts() -> None:
+    rng = np.random.default_rng(3)
+    texts = [" ".join(f"w{i}" for i in rng.integers(0, 40, 6)) for _ in range(90)]
+    whole, counted = WordIndex(texts), WordIndex.over([texts[:50], texts[50:]])
+    assert list(counted.vocabulary.items()) == list(whole.vocabulary.items())
+    for a, b in zip(counted.of(counted.read(texts)).rows, whole.rows, strict=True):
+        assert np.allclose(a, b)
