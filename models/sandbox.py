@@ -26,6 +26,7 @@ _NET_TCP = 0b11
 _SCOPES = 0b11
 _LOG_BYTES = 16 << 20
 """No file of the process may grow beyond this, its log included."""
+_NICE = 5
 _SYSTEM = ("/usr", "/lib", "/lib64", "/etc", "/proc", "/sys", "/dev/urandom")
 
 
@@ -38,7 +39,7 @@ def die_with(parent: int) -> None:
 
 
 def limit(*, may_write: bool) -> None:
-    """No core dumps, few descriptors, bounded memory and files; first to go when memory runs out."""
+    """No core dumps, few descriptors, bounded memory and files; last when cores are short, first when memory is."""
     _set(resource.RLIMIT_CORE, 0)
     _set(resource.RLIMIT_NOFILE, 256)
     if not may_write:
@@ -48,8 +49,10 @@ def limit(*, may_write: bool) -> None:
         _set(resource.RLIMIT_AS, 2 * total + (8 << 30))
         with contextlib.suppress(OSError):
             Path("/proc/self/oom_score_adj").write_text("1000")
+        with contextlib.suppress(OSError):  # Linux weighs sessions first, and this process leads its own
+            Path("/proc/self/autogroup").write_text(str(_NICE))
     with contextlib.suppress(OSError):
-        os.nice(5)
+        os.nice(_NICE)
 
 
 def confine(readable: Iterable[Path], writable: Iterable[Path] = ()) -> str:

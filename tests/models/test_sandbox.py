@@ -36,6 +36,7 @@ with socket.socket() as listener:
         "core": resource.getrlimit(resource.RLIMIT_CORE)[0],
         "oom": Path("/proc/self/oom_score_adj").read_text().strip(),
         "nice": os.nice(0),
+        "session": Path("/proc/self/autogroup").read_text() if Path("/proc/self/autogroup").exists() else "",
     }))
 """
 
@@ -50,7 +51,7 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     (outside / "program").write_text("#!/bin/sh\n")
     (outside / "program").chmod(0o755)
     command = [sys.executable, "-c", TRY, str(inside), str(outside)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60, start_new_session=True)
     answers: dict[str, object] = json.loads(done.stdout)
     if str(answers["holds"]).startswith("none"):
         pytest.skip(str(answers["holds"]))
@@ -78,6 +79,7 @@ def test_it_is_the_first_to_go_and_leaves_no_core(result: dict[str, object]) -> 
     assert result["oom"] == "1000"
     assert isinstance(result["nice"], int)
     assert result["nice"] >= 5
+    assert not result["session"] or str(result["session"]).endswith("nice 5\n"), "else niceness counts for nothing"
 
 
 def test_health_says_what_holds(host: Host) -> None:
