@@ -212,14 +212,17 @@ class EncoderContext(_Context):
 
 
 class DecoderContext(_Context):
-    """One growing sequence whose computed prefix is kept."""
+    """One growing sequence whose computed prefix is kept.
+
+    A prompt is read on all cores, since a reader waits for the first word; word after word leaves one core to the app.
+    """
 
     def __init__(self, weights: Weights, size: int, chunk: int, threads: int):
         params = lib.llama_context_default_params()
         params.n_ctx = size
         params.n_batch = params.n_ubatch = chunk
         params.n_seq_max = 1
-        params.n_threads = params.n_threads_batch = threads
+        params.n_threads, params.n_threads_batch = max(1, threads - 1), threads
         params.swa_full = True  # else a sliding-window model cannot go back to the end of the prefix
         params.no_perf = True
         super().__init__(weights, params, chunk)

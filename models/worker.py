@@ -125,7 +125,7 @@ class Worker:
             if fields["role"] == "embed":
                 self._encoder = Encoder(weights, header, self._threads)
             else:
-                self._generator = Generator(weights, header, max(1, self._threads - 1))
+                self._generator = Generator(weights, header, self._threads)
         except ModelError:
             weights.close()
             raise
