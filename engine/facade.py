@@ -157,7 +157,7 @@ class Engine:
 
     def warm(self) -> None:
         """Fit what ranking needs from the first event on, so that the first key press need not wait for it."""
-        self.items_in_memory.catalogue.fit()
+        self.items_in_memory.fit()
 
     def item(self, item_id: ItemId) -> Item:
         """One item.

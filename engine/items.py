@@ -58,6 +58,11 @@ class Items:
     def _tag_counts(self) -> dict[str, int]:
         return self._store.tag_counts()
 
+    def fit(self) -> None:
+        """Compute now what the first event would have to wait for."""
+        self.catalogue.fit()
+        _ = self._tag_counts
+
     def name_of(self, ids: Sequence[ItemId], k: int = 3) -> tuple[str, ...]:
         """Up to k words for a group of items: the tags they share, else their most telling words.
 
