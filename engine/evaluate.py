@@ -133,7 +133,7 @@ def histories(events: Iterable[Event], rows: Mapping[ItemId, int]) -> list[Histo
     found = []
     for user, theirs in groupby(sorted(known, key=lambda e: (e.user, e.at)), key=lambda e: e.user):
         steps = [
-            Step(at, tuple(Interaction(rows[e.item], e.kind, moment(e.at), e.value, place=e.place) for e in step))
+            Step(at, tuple(Interaction(rows[e.item], e.kind, moment(e.at), e.value) for e in step))
             for at, step in groupby(theirs, key=lambda e: e.at)
         ]
         found.append(History(user, tuple(steps)))

@@ -323,8 +323,7 @@ class Engine:
             interests = self._live.person(user, now).interests
             before = interests.shares(now)
             event = Event(user, item, Kind(kind), believed(now if at is None else at, now), value, place=place)
-            noted = {} if place is None else {"place": place}
-            entry = LogEntry(self._store.append(event), event.kind, item, event.at, value, payload=noted)
+            entry = LogEntry(self._store.append(event), event.kind, item, event.at, value)
             cluster = self._live.learn(user, entry, now)
             self._readers.acted(user, item, event.kind)
             change = Change(event.kind, item, self.item(item).title)

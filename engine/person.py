@@ -6,7 +6,7 @@ All of it is a function of the log. A new event is added in place; an undo, a co
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
@@ -165,7 +165,7 @@ class Person:
         kind = entry.event_kind
         if row is None or kind is None:
             return None
-        return Interaction(row, kind, at, entry.value, place=entry.payload.get("place"))
+        return Interaction(row, kind, at, entry.value)
 
     def _steering(self, entry: LogEntry, at: float, now: float) -> Interaction | None:
         until = entry.payload.get("until")
@@ -193,7 +193,9 @@ class Person:
         said = cluster.correction
         if said.weight(now) == 1.0 and not said.frozen:
             return event
-        return replace(event, weight=event.weight * said.weight(now), fades=not said.frozen)
+        return Interaction(
+            event.row, event.kind, event.at, event.value, event.weight * said.weight(now), not said.frozen, event.vector
+        )
 
 
 class LateEvent(Exception):

@@ -82,8 +82,6 @@ class Interaction:
     """False where the user froze the interest."""
     vector: FloatArray | None = None
     """Unit vector (d,) of a typed interest; None for events on items."""
-    place: int | None = None
-    """Where in the list the item stood, 1 is the top; None where unknown."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,10 +30,6 @@ NEGATIVE = frozenset({Kind.DISLIKE, Kind.SKIP})
 EXPECTED_READ = 60.0
 """Seconds after which a dwell is as good as a reading, where the item's length is not known."""
 MAX_DWELL = 2.0
-_USUAL_PLACE = 5.0
-"""Place at which a choice weighs as one whose place is not known."""
-_MOST_BY_PLACE = 3.0
-"""Bound of the factor by place, and one over it at the top."""
 DAY = 86_400.0
 EARLIEST, LATEST = -2.0e9, 4.2e9
 """Unix seconds between which a time is believed (1906 to 2103); others are moved to the nearer end."""
@@ -51,17 +47,6 @@ def kind_weight(event: Interaction) -> float:
         seconds = event.value if math.isfinite(event.value) else 0.0
         base = min(MAX_DWELL, math.log1p(max(seconds, 0.0) / EXPECTED_READ))
     return base * event.weight
-
-
-def place_weight(place: int | None) -> float:
-    """What a yes from this place of the list is worth, by inverse propensity; 1 where the place is not known.
-
-    The top is looked at whatever stands there, so what was found further down says more. By the examination hypothesis
-    a row at place r is looked at with a probability of about 1/r, and a choice weighs as 1 over that (Joachims,
-    Swaminathan and Schnabel, WSDM 2017), against that of a usual place, and clipped, because few far choices must not
-    outvote all others.
-    """
-    return 1.0 if place is None else min(max(place / _USUAL_PLACE, 1 / _MOST_BY_PLACE), _MOST_BY_PLACE)
 
 
 def moment(at: float) -> float:

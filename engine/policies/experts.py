@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from llmrec.engine.catalogue import Catalogue
-from llmrec.engine.policies.base import DAY, kind_weight, moment, place_weight
+from llmrec.engine.policies.base import DAY, kind_weight, moment
 from llmrec.engine.records import Interaction
 from llmrec.engine.vectors import DoubleArray
 from llmrec.engine.words import IndexArray
@@ -103,9 +103,9 @@ class Recipe:
         return np.asarray(np.where(self.session, own / own[self.session].sum(), -own / own[~self.session].sum()))
 
     def strength(self, event: Interaction) -> float:
-        """Signed weight of an event in the experts' sums; a like is 1. A no was looked at, wherever it stood."""
+        """Signed weight of an event in the experts' sums; a like is 1."""
         weight = kind_weight(event) / _LIKE
-        return weight * place_weight(event.place) if weight > 0 else self.against * weight
+        return weight if weight > 0 else self.against * weight
 
     def fading(self, event_times: DoubleArray, reference: float) -> DoubleArray:
         """Weights of m events learnt in this order, newest last, for each expert. (m,) -> (E, m)."""

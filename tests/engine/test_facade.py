@@ -115,7 +115,7 @@ def test_the_live_state_equals_a_replay_of_the_log(events: list[tuple[int, Kind,
         engine.add_items(items)
         list(engine.index())
         for row, kind, age in events:  # in any order of time
-            live = engine.record("me", items[row].id, kind, NOW - age, place=row % 7 or None)
+            live = engine.record("me", items[row].id, kind, NOW - age)
         engine._live.forget()
         replayed = engine.view("me")
         np.testing.assert_allclose(live.scores, replayed.scores, atol=1e-5)

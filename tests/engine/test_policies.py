@@ -73,7 +73,7 @@ STEPS = [
     [on(0, days_ago=9)],
     [on(3, days_ago=8), on(6, days_ago=8)],
     [on(1, Kind.DISLIKE, 7)],
-    [on(9, days_ago=2, place=12)],
+    [on(9, days_ago=2)],
 ]
 CROWD_FREE = [name for name in ALL if name not in ("random", "popular", "recency")]
 
@@ -240,19 +240,6 @@ def test_the_mood_follows_a_turn_to_another_topic_and_passes_with_time() -> None
     scores = policy.scores(NOW)
     assert scores[61::3].mean() > scores[60::3].mean(), "five clicks outweigh twenty of another mood"
     assert policy.mood(NOW + 60 * DAY) == pytest.approx(0.25, abs=0.01)
-
-
-def test_what_was_found_further_down_says_more() -> None:
-    def leaning(*places: int | None, kind: Kind = Kind.LIKE) -> float:
-        """How far the topic of the first row stands above that of the second, both touched at one moment."""
-        step = [on(row, kind, place=place) for row, place in enumerate(places)]
-        scores = taught("blend", [step]).scores(NOW)
-        return float(scores[3::3].mean() - scores[4::3].mean())
-
-    assert leaning(15, 1) > leaning(None, None) > leaning(1, 15)
-    assert leaning(5, 5) == leaning(None, None)
-    assert leaning(10**9, 1) == leaning(15, 1), "the factor is bounded"
-    assert leaning(15, 1, kind=Kind.SKIP) == leaning(1, 15, kind=Kind.SKIP), "a no was looked at wherever it stood"
 
 
 def dated(ages: Sequence[float], half_lives: Sequence[float], sources: Sequence[int] | None = None) -> Catalogue:
