@@ -30,7 +30,7 @@ FITTED = 20_000
 """Items, evenly spaced, on which words and space are fitted; as many as `JointSpace` reads of any catalogue."""
 SAMPLE = 4_096
 """Items, evenly spaced, that stand for all in means and deviations."""
-_KEPT = 16
+_KEPT = 20
 """One item in so many is left after the pass over the signs."""
 _LEAST = 4_000
 """But never fewer items than this."""
@@ -119,13 +119,13 @@ class Codes:
         """Rows p of some items in the joint space. (m,) -> (m, k)."""
         return np.asarray(self.white(rows) * (self.lengths[rows, None] * np.sqrt(self.space.variance)), np.float32)
 
-    def nearest(self, query: FloatArray, k: int, barred: BoolArray | RowArray) -> RowArray:
+    def nearest(self, query: FloatArray, k: int, barred: RowArray) -> RowArray:
         """About the best k items by dot product with a query in the whitened space, in any order.
 
         Args:
             query: (k,)
             k: how many.
-            barred: items that are not wanted: (n,) whether, or their rows.
+            barred: rows of items that are not wanted.
         """
         probe = self.scale * query
         apart = self._apart(probe)
@@ -241,7 +241,16 @@ class WideCatalogue(Catalogue):
 
     def fit(self) -> None:
         """All is fitted; only dates are not counted yet."""
-        _ = self.gaps, self.period_counts
+        _ = self.gaps, self.period_counts, self._dates
+
+    def later_than(self, now: float) -> int:
+        """How many items are not out yet at a moment."""
+        return len(self._dates) - int(np.searchsorted(self._dates, now, side="right"))
+
+    @cached_property
+    def _dates(self) -> DoubleArray:
+        """The known dates, earliest first."""
+        return np.sort(self.published[np.isfinite(self.published)])
 
     def telling(self, rows: Sequence[int], k: int) -> tuple[str, ...]:
         """The k words that say most of some items."""

@@ -99,15 +99,13 @@ class Shortlist:
 
     def _candidates(self, now: float) -> tuple[int, ...]:
         """The items nearest to what is liked that are out by now and were not touched."""
-        later = self.catalogue.published > now
-        count = int(np.count_nonzero(later))
+        count = self.catalogue.later_than(now)
         if self._found is None or self._found[0] is not self._state.events or self._found[1] != count:
             query = self._query()
             barred = np.array(self._state.touched, np.int64)
             if count:
-                later[barred] = True
-            wanted = self._count if np.any(query) else 0
-            rows = self.catalogue.codes.nearest(query, wanted, later if count else barred) if wanted else ()
+                barred = np.union1d(barred, np.flatnonzero(self.catalogue.published > now))
+            rows = self.catalogue.codes.nearest(query, self._count, barred) if np.any(query) else ()
             self._found = self._state.events, count, tuple(int(row) for row in rows)
         return self._found[2]
 
