@@ -52,6 +52,8 @@ vectors: $(BIN)/.dev ## Rebuild the vectors that ship with the sample items
 screenshot: $(BIN)/.dev ## Rebuild the README's picture
 	$(BIN)/python -m llmrec.tui.screenshot tui/screenshot.svg
 
+minilm: $(MINILM) ## The bundled encoder's teacher, for `llmrec models use all-MiniLM-L6-v2.Q8_0`
+
 # Two hours on two free cores; stop it at any time, it goes on from its last minute. CORPUS=, STEPS=.
 train-encoder: $(BIN)/.installed $(TEACHER) ## Make models/weights/llmrec-embed anew: data, training, export, figures, card
 	$(PIP) install $(TORCH) -e '.[train]'

@@ -346,7 +346,7 @@ def default_embedder(
     shelf = Shelf(models_folder, cache=cache_folder, bundled=bundled)
     path = shelf.chosen("encoder")
     if path is None:
-        raise ModelNotFound("There is no encoder yet; run `make run` once, or `llmrec models pull all-MiniLM-L6-v2`.")
+        raise ModelNotFound("The bundled encoder is missing; install again, or `llmrec models pull all-MiniLM-L6-v2`.")
     return LlamaEmbedder(path, host, hashes=shelf.hashes)
 
 
