@@ -14,6 +14,7 @@ _NAMES = {
     ("date", False): "from a time you leave",
     ("fresh", True): "still fresh",
     ("fresh", False): "no longer fresh",
+    ("far", False): "far from what you like",
 }
 _NOUN = {
     Kind.LIKE: "like",
