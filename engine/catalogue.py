@@ -95,7 +95,7 @@ class Catalogue:
 
     def fit(self) -> None:
         """Compute now what ranking would compute at the first event."""
-        _ = self.joint
+        _ = self.joint, self.words.columns
 
     def telling(self, rows: Sequence[int], k: int) -> tuple[str, ...]:
         """The k words that say most of some items, the first most of all."""

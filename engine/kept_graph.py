@@ -1,14 +1,13 @@
 """The graph index of a catalogue of millions in a cache file: built when told to, mapped into memory ever after."""
 
 from collections.abc import Sequence
-from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 
 from llmrec.engine.catalogue import Catalogue
 from llmrec.engine.errors import LlmrecError, StoreError
 from llmrec.engine.index import GraphIndex
-from llmrec.engine.kept_space import identity
+from llmrec.engine.kept_space import identity, name_of
 
 
 class KeptGraph:
@@ -17,7 +16,7 @@ class KeptGraph:
     def __init__(self, folder: Path | None, store: Path | None) -> None:
         """Keep the file in `folder`; nothing is kept where the store itself is not."""
         self._folder = folder if store is not None else None
-        self._prefix = f"graph-{sha256(str(store and store.resolve()).encode()).hexdigest()[:16]}"
+        self._prefix = f"graph-{name_of(store)}"
 
     def load(self, catalogue: Catalogue, hashes: Sequence[bytes], model: str) -> None:
         """Let a catalogue search in what was built for exactly its items; else do nothing."""

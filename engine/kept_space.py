@@ -23,8 +23,7 @@ class KeptSpace:
 
     def __init__(self, folder: Path | None, store: Path | None) -> None:
         """Keep the file in `folder`; nothing is kept where the store itself is not."""
-        name = sha256(str(store and store.resolve()).encode()).hexdigest()[:16]
-        self._file = folder / f"space-{name}.npz" if folder is not None and store is not None else None
+        self._file = folder / f"space-{name_of(store)}.npz" if folder is not None and store is not None else None
         self._known = ""
 
     def load(self, catalogue: Catalogue, hashes: Sequence[bytes], model: str) -> None:
@@ -61,6 +60,11 @@ class KeptSpace:
             part.replace(self._file)
         except OSError:
             part.unlink(missing_ok=True)  # no room for a cache is no reason to fail
+
+
+def name_of(store: Path | None) -> str:
+    """Short name of a store's file, by which the cache tells stores apart."""
+    return sha256(str(store and store.resolve()).encode()).hexdigest()[:16]
 
 
 def identity(catalogue: Catalogue, hashes: Sequence[bytes], model: str) -> str:

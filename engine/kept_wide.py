@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from llmrec.engine.half_life import by_rule
+from llmrec.engine.kept_space import name_of
 from llmrec.engine.store import Store
 from llmrec.engine.vectors import DoubleArray, unit
 from llmrec.engine.wide import Codes
@@ -32,10 +33,8 @@ class KeptWide:
     def __init__(self, folder: Path | None, store: Store) -> None:
         """Keep the arrays below `folder`; nothing is kept where the store itself is not."""
         self._store = store
-        path = store.path
-        name = sha256(str(path and path.resolve()).encode()).hexdigest()[:16]
-        self._folder = folder if path is not None else None
-        self._prefix = f"wide-{name}"
+        self._folder = folder if store.path is not None else None
+        self._prefix = f"wide-{name_of(store.path)}"
 
     def read(self, model: str, hashes: Sequence[bytes], dim: int) -> tuple[FloatArray, DoubleArray, Codes]:
         """Unit vectors (n, d), half-lives by rule (n,) and codes of all items; made where they are not kept.

@@ -415,27 +415,38 @@ class Store:
         """
         matrix = np.zeros((len(hashes), dim), dtype=np.float32)
         known = np.zeros(len(hashes), dtype=np.bool_)
-        stored = dict(self._rows("SELECT hash, vec FROM vector WHERE model = ?", model)) if len(hashes) > 50 else {}
+        if len(hashes) > 50:
+            return matrix, self.read_vectors(model, hashes, matrix)
         for row, content_hash in enumerate(hashes):
-            blob = stored.get(content_hash) if stored else self._vector(model, content_hash)
+            blob = self._vector(model, content_hash)
             if blob is not None and len(blob) == 4 * dim:
                 matrix[row] = np.frombuffer(blob, dtype=np.float32)
                 known[row] = True
         return matrix, known
 
-    def read_vectors(self, model: str, hashes: Sequence[bytes], matrix: FloatArray) -> None:
-        """Put the vectors of contents into rows (n, dim) that are zero, and may lie in a file, one after the other."""
+    def read_vectors(
+        self, model: str, hashes: Sequence[bytes], matrix: FloatArray
+    ) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Put the vectors of contents into rows (n, dim) that are zero, and may lie in a file, one after the other.
+
+        Returns:
+            (n,) whether there is one.
+        """
+        known = np.zeros(len(hashes), dtype=np.bool_)
         rows: dict[bytes, int] = {}
         twins = [(row, first) for row, h in enumerate(hashes) if (first := rows.setdefault(h, row)) != row]
         with self._lock:
             try:
                 for content_hash, blob in self._db.execute("SELECT hash, vec FROM vector WHERE model = ?", (model,)):
-                    if content_hash in rows and len(blob) == 4 * matrix.shape[1]:
-                        matrix[rows[content_hash]] = np.frombuffer(blob, dtype=np.float32)
+                    row = rows.get(content_hash)
+                    if row is not None and len(blob) == 4 * matrix.shape[1]:
+                        matrix[row] = np.frombuffer(blob, dtype=np.float32)
+                        known[row] = True
             except sqlite3.Error as exc:
                 raise _store_error(exc, self.path) from exc
         for row, first in twins:
-            matrix[row] = matrix[first]
+            matrix[row], known[row] = matrix[first], known[first]
+        return known
 
     def vectors_saved(self, model: str) -> int:
         """How many vectors of a model were ever kept; a number that tells whether there are new ones."""

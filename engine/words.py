@@ -154,7 +154,7 @@ class WordIndex:
         self._by_row = (_starts(rows, self.n), terms, data)
 
     @cached_property
-    def _by_term(self) -> SparseRows:
+    def columns(self) -> SparseRows:
         """For each word, the items that have it and its weights there."""
         starts, terms, data = self._by_row
         order = _stable_order(terms)
@@ -173,7 +173,7 @@ class WordIndex:
 
     def product(self, terms: IndexArray, weights: FloatArray) -> FloatArray:
         """Dot product of all n rows with one sparse vector of distinct terms, (n,)."""
-        starts, rows, data = self._by_term
+        starts, rows, data = self.columns
         spans = [slice(starts[term], starts[term + 1]) for term in terms]
         if not spans:
             return np.zeros(self.n, np.float32)
@@ -207,7 +207,7 @@ class WordIndex:
 
     def transposed_times(self, dense: FloatArray) -> FloatArray:
         """The rows as columns times a matrix with a row per item: (v, n) @ (n, k) -> (v, k)."""
-        starts, rows, data = self._by_term
+        starts, rows, data = self.columns
         return _segments(starts, rows, data, dense)
 
     def between(self, a: int, b: int) -> float:

@@ -109,10 +109,7 @@ class Recipe:
 
     def fading(self, event_times: DoubleArray, reference: float) -> DoubleArray:
         """Weights of m events learnt in this order, newest last, for each expert. (m,) -> (E, m)."""
-        behind = np.arange(len(event_times) - 1, -1, -1)
-        age = np.maximum(reference - event_times, 0)
-        halvings = self.event_rates[:, None] * behind + self.day_rates[:, None] * age
-        return np.asarray(2.0 ** -np.minimum(halvings, 1000))
+        return fading(event_times, reference, self.event_rates, self.day_rates)
 
     def sums(self, old: FloatArray, fading: DoubleArray, weights: DoubleArray, like: FloatArray) -> FloatArray:
         """S_k <- f_k S_k + sum_j w_kj s_k(., j), as one product. (E, n), (E,), (E, m), (3, m, n) -> (E, n)."""
@@ -126,6 +123,21 @@ class Recipe:
 
 
 RECIPE = Recipe()
+
+
+def fading(event_times: DoubleArray, reference: float, event_rates: DoubleArray, day_rates: DoubleArray) -> DoubleArray:
+    """Weights of m events learnt in this order, newest last, by c clocks. (m,) -> (c, m).
+
+    Args:
+        event_times: Unix seconds, (m,).
+        reference: the moment at which they are weighed.
+        event_rates: halvings per event, (c,).
+        day_rates: halvings per second, (c,).
+    """
+    behind = np.arange(len(event_times) - 1, -1, -1)
+    age = np.maximum(reference - event_times, 0)
+    halvings = event_rates[:, None] * behind + day_rates[:, None] * age
+    return np.asarray(2.0 ** -np.minimum(halvings, 1000))
 
 
 def likenesses(catalogue: Catalogue, events: list[Interaction]) -> FloatArray:

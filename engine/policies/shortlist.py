@@ -18,18 +18,20 @@ from typing import Any, Self
 
 import numpy as np
 
-from llmrec.engine.policies.base import DAY, Contribution, Policy, kind_weight, moment
+from llmrec.engine.policies import experts
+from llmrec.engine.policies.base import DAY, Contribution, Policy
 from llmrec.engine.records import Interaction
-from llmrec.engine.vectors import DoubleArray
 from llmrec.engine.wide import Pool, WideCatalogue
 from llmrec.models import FloatArray
 
 CANDIDATES = 1_500
 """Items that are ranked beside the sample and what was touched."""
-_CLOCKS = ((0.6, np.inf, np.inf), (0.5, 10.0, np.inf), (0.3, 2.0, np.inf), (0.2, np.inf, 30.0))
-"""Weight of each clock, its half-life in events and in days."""
-_AGAINST = 0.3
-"""Strength of a dislike against a like."""
+_SHARES = (0.6, 0.5, 0.3, 0.2)
+"""Weight of each clock."""
+_EVENT_RATES = np.array([0, 1 / 10, 1 / 2, 0])
+"""Halvings per event of each."""
+_DAY_RATES = np.array([0, 0, 0, 1 / 30]) / DAY
+"""Halvings per second of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +113,14 @@ class Shortlist:
 
     def _query(self) -> FloatArray:
         """The query of the module, (k,)."""
-        events = [event for event in self._state.events if kind_weight(event)]
+        events = [event for event in self._state.events if experts.RECIPE.strength(event)]
         points = self._white(events)
-        raw = np.array([kind_weight(event) for event in events])
-        weights = np.where(raw > 0, raw, _AGAINST * raw)
+        strengths = np.array([experts.RECIPE.strength(event) for event in events])
+        times = np.array([experts.at(event) for event in events])
+        fading = experts.fading(times, times.max(initial=-np.inf), _EVENT_RATES, _DAY_RATES)  # (c, m)
+        fading[:, [not event.fades for event in events]] = 1
         query = np.zeros(points.shape[1], np.float32)
-        for share, by_events, by_days in _CLOCKS:
-            mean = (weights * _fading(events, by_events, by_days)) @ points  # (m,) @ (m, k) -> (k,)
+        for share, mean in zip(_SHARES, (strengths * fading) @ points, strict=True):  # (c, m) @ (m, k) -> (c, k)
             length = float(np.linalg.norm(mean))
             query += np.float32(share / length) * mean.astype(np.float32) if length > 1e-9 else 0
         return query
@@ -176,12 +179,3 @@ class Shortlist:
         twin.__dict__.update(self.__dict__)
         twin._ranking = self._ranking.copy()
         return twin
-
-
-def _fading(events: list[Interaction], by_events: float, by_days: float) -> DoubleArray:
-    """Weights of m events learnt in this order, newest last; those that do not fade keep theirs. (m,)."""
-    times = np.array([moment(event.at) for event in events])
-    behind = np.arange(len(events) - 1, -1, -1)
-    halvings = behind / by_events + (times.max(initial=-np.inf) - times) / (by_days * DAY)
-    fades = np.array([event.fades for event in events], np.bool_)
-    return np.where(fades, 2.0 ** -np.minimum(halvings, 1000), 1.0)
