@@ -12,6 +12,7 @@ import argparse
 import ctypes
 import importlib.util
 import multiprocessing
+import sys
 import tempfile
 import threading
 import time
@@ -24,6 +25,8 @@ from typing import Any
 import gguf
 import numpy as np
 import psutil
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from llmrec.models import Prompt
 from llmrec.models.convert import FileType, convert
