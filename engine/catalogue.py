@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from llmrec.engine.index import VectorIndex, make_index
+from llmrec.engine.index import ExactIndex, VectorIndex
 from llmrec.engine.records import IntArray, Interaction
 from llmrec.engine.spaces import JointRows, JointSpace
 from llmrec.engine.vectors import DoubleArray, RowArray, Whitening, unit
@@ -21,7 +21,7 @@ PERIODS = 48
 """Periods of equally many items into which the dates are cut."""
 _LONGEST_GAP = 60 * 86_400.0
 """Seconds that an item stays fresh at most because its source has not posted since."""
-_REFIT = 1.25
+REFIT = 1.25
 """Whitening, words and spaces are fitted again when the catalogue has grown by this factor."""
 
 
@@ -118,7 +118,7 @@ class Catalogue:
         self.texts = self.texts + more.texts
         self.lengths = np.concatenate([self.lengths, more.lengths])
         words, joint = self.__dict__.get("words"), self.__dict__.get("joint")
-        self._forget(refit=len(self) > _REFIT * self._fitted)
+        self._forget(refit=len(self) > REFIT * self._fitted)
         if words is not None and self._fitted:
             self.__dict__["words"] = words.extended(more.texts)
             if joint is not None:
@@ -174,8 +174,8 @@ class Catalogue:
 
     @cached_property
     def index(self) -> VectorIndex:
-        """The vectors as an index that suits their number."""
-        return make_index(self.vectors)
+        """Exact search; see `adopt_index`."""
+        return ExactIndex(self.vectors)
 
     def adopt_index(self, index: VectorIndex) -> None:
         """Search in an index that was built earlier for exactly these vectors."""

@@ -7,7 +7,6 @@ from threading import Event as Cancel
 import numpy as np
 
 from llmrec.engine.importers import content_hash
-from llmrec.engine.items import Items
 from llmrec.engine.records import Item, ItemId, Progress
 from llmrec.engine.store import Store
 from llmrec.models import Embedder, FloatArray
@@ -65,25 +64,24 @@ class Vectors:
         """
         return self.embedder.embed([embedded_text(item) for item in items])
 
-    def index(self, items: Items, cancel: Cancel | None) -> Iterator[Progress]:
+    def index(self, cancel: Cancel | None) -> Iterator[Progress]:
         """Make the missing vectors, newest items first; each batch is kept, so that a stop loses nothing.
 
         Raises:
             ModelError: the encoder failed.
         """
-        rows = np.flatnonzero(~items.known)
-        newest_first = rows[np.argsort(-np.nan_to_num(items.catalogue.published[rows]), kind="stable")]
+        missing = self._store.without_vector(self.embedder.model_id, self.embedder.dim)
         start, size = 0, _BATCH
-        while start < len(rows):
-            yield Progress(start, len(rows), "vectors")
+        while start < len(missing):
+            yield Progress(start, len(missing), "vectors")
             if cancel is not None and cancel.is_set():
                 return
             began = self._clock()
-            part = newest_first[start : start + size]
-            found = self._store.items(list(items.ids[part]))
+            part = missing[start : start + size]
+            found = self._store.items([item_id for item_id, _ in part])
             vectors = self.embedder.embed([embedded_text(item) for item in found], cancel=cancel)
-            self._store.save_vectors(self.embedder.model_id, [items.hashes[row] for row in part], vectors)
+            self._store.save_vectors(self.embedder.model_id, [content for _, content in part], vectors)
             start, took = start + size, self._clock() - began
             size = min(_MOST, size * 2) if took < _QUICK else max(_LEAST, size // 2) if took > _SLOW else size
-        if len(rows):
-            yield Progress(len(rows), len(rows), "vectors")
+        if missing:
+            yield Progress(len(missing), len(missing), "vectors")

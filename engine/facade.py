@@ -155,6 +155,18 @@ class Engine:
         with self._lock:
             return self._live.items
 
+    def prepare(self, cancel: Cancel | None = None) -> Iterator[Progress]:
+        """Read the catalogue. One too large for memory is first made ready in the cache, which may take minutes.
+
+        Args:
+            cancel: looked at on the way; what was half made is thrown away.
+        """
+        with self._lock:
+            for progress in self._live.prepare():
+                if cancel is not None and cancel.is_set():
+                    return
+                yield progress
+
     def warm(self) -> None:
         """Fit what ranking needs from the first event on, so that the first key press need not wait for it."""
         self.items_in_memory.fit()
@@ -226,7 +238,7 @@ class Engine:
         Raises:
             ModelError: an encoder failed.
         """
-        return self._encoders.index(lambda: self.items_in_memory, cancel)
+        return self._encoders.index(cancel)
 
     def build_graph(self) -> Path:
         """Build a graph over the vectors, for searches among millions of items, and keep it; returns its file.

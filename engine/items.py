@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter, OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -12,8 +12,8 @@ import numpy.typing as npt
 from llmrec.engine import half_life, index
 from llmrec.engine.catalogue import Catalogue
 from llmrec.engine.kept_wide import KeptWide
-from llmrec.engine.records import IntArray, Item, ItemId
-from llmrec.engine.store import Store
+from llmrec.engine.records import IntArray, Item, ItemId, Progress
+from llmrec.engine.store import ItemColumns, Store
 from llmrec.engine.vectors import DoubleArray
 from llmrec.engine.wide import WideCatalogue
 
@@ -26,33 +26,51 @@ BoolArray = npt.NDArray[np.bool_]
 class Items:
     """A snapshot of all items in the store; row r is the same item in every array."""
 
-    def __init__(self, store: Store, model_id: str, dim: int, cache: Path | None = None) -> None:
-        """Read ids, dates and vectors of one encoder from the store.
+    known: BoolArray
+    """(n,) whether each has a vector."""
+    half_lives: DoubleArray
+    """(n,) seconds until each is worth half; nan where unknown."""
+    catalogue: Catalogue
+    """The items as numbers."""
+
+    def __init__(self, store: Store, columns: ItemColumns) -> None:
+        """Know ids and domains; `read` adds the rest."""
+        self._store = store
+        self.ids = np.array(columns.ids, dtype=object)
+        self.rows = {item_id: row for row, item_id in enumerate(columns.ids)}
+        self.hashes = columns.hashes
+        self.domains, self._domain_of = _codes(columns.domains)
+        self._pages: OrderedDict[ItemId, Item] = OrderedDict()
+
+    @classmethod
+    def read(
+        cls, store: Store, model_id: str, dim: int, cache: Path | None = None
+    ) -> Generator[Progress, None, "Items"]:
+        """Read all items, with the vectors of one encoder, from the store.
 
         Args:
             store: of the items.
             model_id: the encoder.
             dim: length of its vectors.
             cache: folder for what is made of a catalogue too large to hold in memory.
+
+        Yields:
+            How far the making of that is, where it is not in the cache: it may take minutes.
         """
         columns = store.columns()
-        self._store = store
-        self.ids = np.array(columns.ids, dtype=object)
-        self.rows = {item_id: row for row, item_id in enumerate(columns.ids)}
-        self.hashes = columns.hashes
-        self.domains, self._domain_of = _codes(columns.domains)
+        items = cls(store, columns)
         _, sources = _codes(columns.sources)
-        if len(self.ids) > index.EXACT_UP_TO:
-            vectors, by_rule, codes = KeptWide(cache, store).read(model_id, columns.hashes, dim)
-            self.known = codes.lengths > 0
-            self.half_lives = _corrected(by_rule, self.rows, store)
-            self.catalogue: Catalogue = WideCatalogue(vectors, columns.published, sources, self.half_lives, codes)
+        if len(items) > index.EXACT_UP_TO:
+            wide = yield from KeptWide(cache, store).read(model_id, columns, dim)
+            items.known = wide.codes.lengths > 0
+            items.half_lives = _corrected(wide.half_lives, items.rows, store)
+            items.catalogue = WideCatalogue(wide.vectors, columns.published, sources, items.half_lives, wide.codes)
         else:
-            vectors, self.known = store.vectors(model_id, columns.hashes, dim)
-            by_rule = np.fromiter(map(half_life.by_rule, store.all_items()), np.float64, len(self.ids))
-            self.half_lives = _corrected(by_rule, self.rows, store)
-            self.catalogue = Catalogue(vectors, columns.published, sources, store.words(), self.half_lives)
-        self._pages: OrderedDict[ItemId, Item] = OrderedDict()
+            vectors, items.known = store.vectors(model_id, columns.hashes, dim)
+            by_rule = np.fromiter(map(half_life.by_rule, store.all_items()), np.float64, len(items))
+            items.half_lives = _corrected(by_rule, items.rows, store)
+            items.catalogue = Catalogue(vectors, columns.published, sources, store.words(), items.half_lives)
+        return items
 
     @cached_property
     def _tag_counts(self) -> dict[str, int]:

@@ -1,30 +1,57 @@
 """The vectors and codes of a catalogue of millions in a cache folder: made once, mapped into memory ever after.
 
 A cache: it is believed only for the very items, vectors and encoder it was made of, damaged it is as good as absent,
-and a new one is made beside the old and put in its place in one move. Where the store itself is not kept, all stays
-in memory.
+and a new one is made beside the old and put in its place in one move. A catalogue that has grown a little takes over
+what was made before. Where the store itself is not kept, all stays in memory.
 """
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Generator
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from llmrec.engine import coding
+from llmrec.engine.catalogue import REFIT
+from llmrec.engine.codes import BoolArray, Codes
 from llmrec.engine.half_life import by_rule
 from llmrec.engine.kept_space import name_of
-from llmrec.engine.store import Store
+from llmrec.engine.records import IntArray, Progress
+from llmrec.engine.store import ItemColumns, Store
 from llmrec.engine.vectors import DoubleArray, unit
-from llmrec.engine.wide import Codes
 from llmrec.models import FloatArray
 
-_FORMAT = b"1"
+_FORMAT = b"2"
 _BLOCK = 8_192
 _IN_MEMORY = ("codes", "signs", "lengths", "characters")
 """What every ranking reads; the rest is left on disk."""
+ByteArray = npt.NDArray[np.uint8]
 Arrays = dict[str, np.ndarray[Any, np.dtype[Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Wide:
+    """What is made of n items; the large arrays may be memory maps."""
+
+    vectors: FloatArray
+    """(n, d) unit rows; zeros where there is none yet."""
+    half_lives: DoubleArray
+    """(n,) seconds by rule, nan where unknown."""
+    hashes: ByteArray
+    """(n, b) of the items' contents."""
+    codes: Codes
+
+    def stale(self, hashes: ByteArray, characters: IntArray) -> BoolArray:
+        """(m,) which of m >= n items are new here: the later ones, those changed, and those without a vector so far."""
+        n, codes = len(self.hashes), self.codes
+        stale = np.ones(len(hashes), np.bool_)
+        stale[:n] = (self.hashes != hashes[:n]).any(axis=1)
+        stale[:n] |= (codes.characters != characters[:n]) | (codes.lengths == 0)
+        return stale
 
 
 class KeptWide:
@@ -36,74 +63,110 @@ class KeptWide:
         self._folder = folder if store.path is not None else None
         self._prefix = f"wide-{name_of(store.path)}"
 
-    def read(self, model: str, hashes: Sequence[bytes], dim: int) -> tuple[FloatArray, DoubleArray, Codes]:
-        """Unit vectors (n, d), half-lives by rule (n,) and codes of all items; made where they are not kept.
+    def read(self, model: str, columns: ItemColumns, dim: int) -> Generator[Progress, None, Wide]:
+        """What is kept of all items; made where it is not, which may take minutes.
 
         Args:
             model: whose vectors.
-            hashes: of the items' contents, in catalogue order.
+            columns: of the items, of which there is at least one.
             dim: length d of a vector.
+
+        Yields:
+            How far the making is; nothing where all is there. Who stops half way leaves nothing behind.
         """
+        hashes = np.frombuffer(b"".join(columns.hashes), np.uint8).reshape(len(columns.hashes), -1)
+        characters = self._store.lengths_of_words()
+        making = _Making(self._store, model, columns, hashes, characters)
         if self._folder is None:
-            vectors = np.zeros((len(hashes), dim), np.float32)
-            return vectors, *self._made(model, hashes, vectors)
-        place = self._folder / f"{self._prefix}-{self._identity(model, hashes)}"
-        if place.is_dir():
-            try:
-                return _loaded(place, len(hashes), dim)
-            except (OSError, ValueError, KeyError, TypeError):
-                shutil.rmtree(place, ignore_errors=True)
-        return self._kept(place, model, hashes, dim)
+            return (yield from making.made(np.zeros((len(hashes), dim), np.float32)))
+        of_model = f"{self._prefix}-{sha256(_FORMAT + model.encode()).hexdigest()[:8]}"
+        vectors = f"{self._store.vectors_saved(model)}"
+        digest = sha256(hashes.tobytes() + characters.tobytes() + vectors.encode())
+        place = self._folder / f"{of_model}-{digest.hexdigest()[:16]}"
+        kept = _loaded(place, dim, _IN_MEMORY)
+        return kept if kept is not None else (yield from self._kept(place, of_model, making, dim))
 
-    def _identity(self, model: str, hashes: Sequence[bytes]) -> str:
-        digest = sha256(_FORMAT + model.encode() + b"".join(hashes))
-        digest.update(f"{self._store.vectors_saved(model)} {self._store.size_of_words()}".encode())
-        return digest.hexdigest()[:16]
-
-    def _kept(
-        self, place: Path, model: str, hashes: Sequence[bytes], dim: int
-    ) -> tuple[FloatArray, DoubleArray, Codes]:
-        part = place.with_suffix(".part")
+    def _kept(self, place: Path, of_model: str, making: "_Making", dim: int) -> Generator[Progress, None, Wide]:
+        """Make the arrays in the folder `place`, perhaps from older ones of the same encoder."""
+        n, part = len(making.hashes), place.with_suffix(".part")
+        older = (_loaded(folder, dim) for folder in place.parent.glob(f"{of_model}-*"))
+        old = next((wide for wide in older if wide is not None and len(wide.hashes) <= n), None)
         try:
             shutil.rmtree(part, ignore_errors=True)
             part.mkdir(parents=True)
-            shape = (len(hashes), dim)
-            mapped = np.lib.format.open_memmap(part / "vectors.npy", mode="w+", dtype=np.float32, shape=shape)
-            half_lives, codes = self._made(model, hashes, mapped)
+            mapped = np.lib.format.open_memmap(part / "vectors.npy", mode="w+", dtype=np.float32, shape=(n, dim))
+            made = yield from making.made(mapped, old)
             mapped.flush()
-            for name, array in {**codes.arrays(), "half_lives": half_lives}.items():
+            for name, array in {**made.codes.arrays(), "half_lives": made.half_lives, "hashes": made.hashes}.items():
                 np.save(part / f"{name}.npy", array)
-            for old in place.parent.glob(f"{self._prefix}-*"):
-                if old != part:
-                    shutil.rmtree(old, ignore_errors=True)
+            for before in place.parent.glob(f"{self._prefix}-*"):
+                if before != part:
+                    shutil.rmtree(before, ignore_errors=True)
             part.rename(place)
-            return _loaded(place, len(hashes), dim)
         except OSError:  # no room for a cache is no reason to fail
+            return (yield from making.made(np.zeros((n, dim), np.float32)))
+        finally:
             shutil.rmtree(part, ignore_errors=True)
-            vectors = np.zeros((len(hashes), dim), np.float32)
-            return vectors, *self._made(model, hashes, vectors)
+        return _loaded(place, dim, _IN_MEMORY) or made
 
-    def _made(self, model: str, hashes: Sequence[bytes], vectors: FloatArray) -> tuple[DoubleArray, Codes]:
-        """Fill the vectors, and fit and encode the items."""
-        self._store.read_vectors(model, hashes, vectors)
+
+@dataclass(frozen=True, slots=True)
+class _Making:
+    """What codes are made of."""
+
+    store: Store
+    model: str
+    columns: ItemColumns
+    hashes: ByteArray
+    characters: IntArray
+
+    def made(self, vectors: FloatArray, old: Wide | None = None) -> Generator[Progress, None, Wide]:
+        """Fill vectors (n, d) that are zero, and make the rest; from `old` where most of it still holds."""
+        yield Progress(0, len(vectors), coding.WHAT)
+        stale = old.stale(self.hashes, self.characters) if old is not None else None
+        if old is None or stale is None or len(vectors) > REFIT * coding.still_fitted(old.codes, stale):
+            half_lives = self._all(vectors)
+            codes = yield from coding.fitted(vectors, self.store.pages_of_words)
+        else:
+            half_lives = self._grown(vectors, old, np.flatnonzero(stale))
+            codes = yield from coding.grown(old.codes, vectors, stale, self.store.pages_of_words)
+        return Wide(vectors, half_lives, self.hashes, codes)
+
+    def _all(self, vectors: FloatArray) -> DoubleArray:
+        """Read all vectors; returns half-lives by rule."""
+        self.store.read_vectors(self.model, self.columns.hashes, vectors)
         for start in range(0, len(vectors), _BLOCK):
             vectors[start : start + _BLOCK] = unit(vectors[start : start + _BLOCK])
-        half_lives = np.fromiter(map(by_rule, self._store.all_items()), np.float64, len(hashes))
-        return half_lives, Codes.fit(vectors, self._store.pages_of_words)
+        return np.fromiter(map(by_rule, self.store.all_items()), np.float64, len(vectors))
+
+    def _grown(self, vectors: FloatArray, old: Wide, stale: npt.NDArray[np.int64]) -> DoubleArray:
+        """The same, reading only the rows `stale`; the others are taken over."""
+        half_lives = np.concatenate([old.half_lives, np.zeros(len(vectors) - len(old.half_lives))])
+        for start in range(0, len(old.vectors), _BLOCK):
+            vectors[start : start + _BLOCK][: len(old.vectors) - start] = old.vectors[start : start + _BLOCK]
+        for start in range(0, len(stale), _BLOCK):
+            rows = stale[start : start + _BLOCK]
+            half_lives[rows] = [by_rule(item) for item in self.store.items([self.columns.ids[row] for row in rows])]
+        found, _ = self.store.vectors(self.model, [self.columns.hashes[row] for row in stale], vectors.shape[1])
+        vectors[stale] = unit(found)
+        return half_lives
 
 
-def _loaded(place: Path, n: int, dim: int) -> tuple[FloatArray, DoubleArray, Codes]:
-    """The arrays of a folder.
-
-    Raises:
-        OSError, ValueError, KeyError, TypeError: it is damaged.
-    """
-    arrays: Arrays = {
-        file.stem: np.load(file, mmap_mode=None if file.stem in _IN_MEMORY else "r", allow_pickle=False)
-        for file in place.glob("*.npy")
-    }
-    vectors, half_lives = arrays.pop("vectors"), np.array(arrays.pop("half_lives"))
-    codes = Codes.of(arrays)
-    if vectors.shape != (n, dim) or len(half_lives) != n or len(codes.codes) != n or len(codes.starts) != n + 1:
-        raise ValueError("it is not of these items")
-    return vectors, half_lives, codes
+def _loaded(place: Path, dim: int, in_memory: Collection[str] = ()) -> Wide | None:
+    """The arrays of a folder; None where there is none. A damaged one is deleted."""
+    if not place.is_dir():
+        return None
+    try:
+        arrays: Arrays = {
+            file.stem: np.load(file, mmap_mode=None if file.stem in in_memory else "r", allow_pickle=False)
+            for file in place.glob("*.npy")
+        }
+        vectors, half_lives, hashes = (arrays.pop(name) for name in ("vectors", "half_lives", "hashes"))
+        found = Wide(vectors, np.array(half_lives), hashes, Codes.of(arrays))
+        n = len(hashes)
+        if vectors.shape != (n, dim) or {len(half_lives), len(found.codes.codes), len(found.codes.starts) - 1} != {n}:
+            raise ValueError("it is not of these items")
+    except (OSError, ValueError, KeyError, TypeError):
+        shutil.rmtree(place, ignore_errors=True)
+        return None
+    return found

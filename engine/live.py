@@ -1,5 +1,6 @@
 """What is held in memory: the catalogue and each user's live state, made from the store at first use."""
 
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from llmrec.engine.kept_graph import KeptGraph
 from llmrec.engine.kept_space import KeptSpace
 from llmrec.engine.log import LogEntry, active
 from llmrec.engine.person import LateEvent, Person
+from llmrec.engine.records import Progress
 from llmrec.engine.store import Store
 from llmrec.models import Embedder
 
@@ -36,14 +38,23 @@ class Live:
     def items(self) -> Items:
         """The catalogue, read from the store at first use."""
         if self._items is None:
-            self._items = self.read(self.vectors.embedder)
-            self._kept.load(self._items.catalogue, self._items.hashes, self.vectors.embedder.model_id)
-            self._graph.load(self._items.catalogue, self._items.hashes, self.vectors.embedder.model_id)
+            list(self.prepare())
+        assert self._items is not None
         return self._items
 
-    def read(self, embedder: Embedder) -> Items:
-        """The catalogue in an encoder's space."""
-        return Items(self._store, embedder.model_id, embedder.dim, self._cache)
+    def prepare(self) -> Iterator[Progress]:
+        """Read the catalogue where it is not at hand; yields how far what is made for a large one is."""
+        if self._items is None:
+            self._hold((yield from self.read(self.vectors.embedder)))
+
+    def _hold(self, items: Items) -> None:
+        self._items = items
+        self._kept.load(items.catalogue, items.hashes, self.vectors.embedder.model_id)
+        self._graph.load(items.catalogue, items.hashes, self.vectors.embedder.model_id)
+
+    def read(self, embedder: Embedder) -> Generator[Progress, None, Items]:
+        """The catalogue in an encoder's space; see `Items.read`."""
+        return Items.read(self._store, embedder.model_id, embedder.dim, self._cache)
 
     def build_graph(self) -> Path:
         """Build the graph index of the catalogue and keep it; returns its file.
@@ -64,14 +75,14 @@ class Live:
         self._people.clear()
         self.version += 1
 
-    def move(self, vectors: Vectors, items: Items) -> None:
-        """Rank in another encoder's space from now on; logs are replayed there at next use.
+    def move(self, vectors: Vectors, items: Items | None) -> None:
+        """Rank by other vectors from now on; logs are replayed there at next use.
 
         Args:
-            vectors: of that encoder.
-            items: the same catalogue in its space.
+            vectors: of the encoder that ranks.
+            items: the catalogue in its space; None where it is still to be read.
         """
-        if self._items is not None and np.array_equal(items.ids, self._items.ids):
+        if items is not None and self._items is not None and np.array_equal(items.ids, self._items.ids):
             items.half_lives[:] = self._items.half_lives  # they may have been corrected since `items` were read
         self.vectors, self._items = vectors, items
         self._people.clear()

@@ -274,9 +274,10 @@ class Store:
             yield [text for _, text in rows]
             after = rows[-1][0]
 
-    def size_of_words(self) -> int:
-        """Characters in all of these, which tells of tags that have changed."""
-        return int(self._rows("SELECT total(length(title) + length(text) + length(tags)) FROM item")[0][0])
+    def lengths_of_words(self) -> np.ndarray[Any, np.dtype[np.int32]]:
+        """(n,) characters of each of these, which tells of tags that have changed."""
+        rows = self._rows("SELECT length(title) + length(text) + length(tags) + 2 FROM item ORDER BY row")
+        return np.array(rows, np.int32).reshape(-1)
 
     def half_lives(self) -> dict[ItemId, tuple[float, str]]:
         """Seconds until an item is worth half, and who said so ("you" or a model), where somebody did."""
@@ -455,6 +456,16 @@ class Store:
     def _vector(self, model: str, content_hash: bytes) -> bytes | None:
         rows = self._rows("SELECT vec FROM vector WHERE model = ? AND hash = ?", model, content_hash)
         return rows[0][0] if rows else None
+
+    def without_vector(self, model: str, dim: int) -> list[tuple[ItemId, bytes]]:
+        """Ids and content hashes of the items that have no vector (d,) of a model, newest first."""
+        return self._rows(
+            "SELECT id, content_hash FROM item WHERE NOT EXISTS (SELECT 1 FROM vector"
+            " WHERE model = ? AND hash = item.content_hash AND length(vec) = ?)"
+            " ORDER BY coalesce(published_at, 0) DESC, row",
+            model,
+            4 * dim,
+        )
 
     def covered(self, model: str) -> tuple[int, int]:
         """Number of items that have a vector of a model, and the vectors' length (0 where there is none)."""

@@ -9,8 +9,6 @@ from pathlib import Path
 from threading import Event as Cancel
 from threading import RLock
 
-import numpy as np
-
 from llmrec.engine.embedding import Vectors
 from llmrec.engine.errors import ModelNotFound
 from llmrec.engine.items import Items
@@ -92,22 +90,16 @@ class _Switch:
         Raises:
             ModelError: the encoder failed.
         """
-        version = self._live.version
-        items = self.items()
-        missing = int(np.count_nonzero(~items.known))
-        for progress in self.vectors.index(items, cancel):
-            made = len(items) - missing + progress.done
-            yield Progress(made, len(items), f"vectors by {short_name(self.successor.embedder.model_id)}")
+        version, embedder, total = self._live.version, self.successor.embedder, self._store.count_items()
+        for progress in self.vectors.index(cancel):
+            made = total - progress.total + progress.done
+            yield Progress(made, total, f"vectors by {short_name(embedder.model_id)}")
         if cancel is not None and cancel.is_set():
             return
         self.vectors.texts(_phrases(self._store), cancel)
-        items = self.items() if missing else items
+        items = yield from self._live.read(embedder)
         items.catalogue.fit()  # the slow part of ranking in a new space, done before anyone waits for it
         self._ready = version, items
-
-    def items(self) -> Items:
-        """The catalogue in the new space."""
-        return self._live.read(self.successor.embedder)
 
     def take(self) -> Items | None:
         """The whole catalogue in the new space; None where the catalogue has changed since it was made."""
@@ -164,7 +156,7 @@ class Encoders:
             switch = self._switch = _Switch(self._store, self._live, successor)
             kept = _mostly_covered(self._store, self.vectors.embedder.model_id)
             if not kept:
-                self._finish(switch, switch.items())
+                self._finish(switch, None)
         if not kept:
             successor.close()
 
@@ -183,18 +175,17 @@ class Encoders:
         if switch is not None:
             switch.successor.close()
 
-    def index(self, items: Callable[[], Items], cancel: Cancel | None) -> Iterator[Progress]:
+    def index(self, cancel: Cancel | None) -> Iterator[Progress]:
         """Make the missing vectors of the encoder that ranks, then those of the one to follow, and change over.
 
         Args:
-            items: the catalogue as it ranks now.
             cancel: looked at between batches.
 
         Raises:
             ModelError: an encoder failed.
         """
         while True:
-            yield from self._serve(items(), cancel)
+            yield from self._serve(cancel)
             switch = self._switch
             if switch is None or (cancel is not None and cancel.is_set()):
                 return
@@ -206,18 +197,26 @@ class Encoders:
             if ready is not None:
                 switch.successor.close()
 
-    def _serve(self, items: Items, cancel: Cancel | None) -> Iterator[Progress]:
+    def _serve(self, cancel: Cancel | None) -> Iterator[Progress]:
         if isinstance(self.vectors.embedder, GoneEncoder):
             return
         progress = None
-        for progress in self.vectors.index(items, cancel):
+        for progress in self.vectors.index(cancel):
             yield progress
         if progress is not None:
             self.remember()
-            with self._lock:
-                self._live.forget()
+            yield from self._renew()
 
-    def _finish(self, switch: _Switch, items: Items) -> None:
+    def _renew(self) -> Iterator[Progress]:
+        """Read the catalogue with its new vectors beside the one that serves, and put it in its place."""
+        version, items = self._live.version, None
+        try:
+            items = yield from self._live.read(self.vectors.embedder)
+        finally:  # where it was stopped, or the items have changed since, it is read at next use
+            with self._lock:
+                self._live.move(self.vectors, items if self._live.version == version else None)
+
+    def _finish(self, switch: _Switch, items: Items | None) -> None:
         """Rank in the new space; needs the lock. The store learns it first: a kill leaves one list or the other.
 
         Raises:

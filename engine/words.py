@@ -54,17 +54,11 @@ class WordIndex:
         self._build(rows[keep], new_ids[terms[keep]], self._weigh(rows[keep], new_ids[terms[keep]], counts[keep]))
 
     @classmethod
-    def over(cls, pages: Iterable[Sequence[str]]) -> "WordIndex":
-        """The words of texts that come page by page, weighed as among all of them, but no rows; see `read` and `of`.
+    def counted(cls, found: Counter[str], n: int) -> "WordIndex":
+        """The words of n texts, weighed as among all of them, but no rows; see `count_words`, `read` and `of`.
 
         Only the 2^18 words that most texts have, so that a vocabulary of millions needs no room.
         """
-        found: Counter[str] = Counter()
-        n = 0
-        for page in pages:
-            n += len(page)
-            for text in page:
-                found.update(list(dict.fromkeys(_WORD.findall(text.lower())[:_MAX_WORDS])))
         if len(found) > _MOST:  # what stays, stays in the order in which it came, as in any index
             most = {word for word, _ in found.most_common(_MOST)}
             found = Counter({word: df for word, df in found.items() if word in most})
@@ -216,6 +210,12 @@ class WordIndex:
         terms_b, data_b = self.row(b)
         _, in_a, in_b = np.intersect1d(terms_a, terms_b, assume_unique=True, return_indices=True)
         return float(data_a[in_a] @ data_b[in_b])
+
+
+def count_words(found: Counter[str], texts: Iterable[str]) -> None:
+    """Add to each word how many of some texts have it."""
+    for text in texts:
+        found.update(list(dict.fromkeys(_WORD.findall(text.lower())[:_MAX_WORDS])))
 
 
 def taken_rows(source: SparseRows, rows: IndexArray) -> SparseRows:

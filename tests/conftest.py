@@ -1,14 +1,16 @@
 """The tests see nothing of the developer's machine: home, data, cache and configuration are empty folders."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from llmrec.engine import Engine
 from llmrec.models.hashing import HashingEmbedder
 
+T = TypeVar("T")
 ROOT = Path(__file__).resolve().parent.parent
 NOW = 1_790_000_000.0
 """The tests' clock, Unix seconds."""
@@ -40,6 +42,16 @@ class Clock:
 
     def advance(self, seconds: float) -> None:
         self.now += seconds
+
+
+def finished(work: Generator[object, None, T]) -> T:
+    """What long work gives at its end."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            found: T = end.value
+            return found
 
 
 @pytest.fixture

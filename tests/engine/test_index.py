@@ -5,11 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import finished
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmrec.engine import LlmrecError
-from llmrec.engine.index import EXACT_UP_TO, ExactIndex, GraphIndex, Int8Index, VectorIndex, make_index
+from llmrec.engine.coding import fitted
+from llmrec.engine.index import ExactIndex, GraphIndex, RescoredIndex, VectorIndex
 from llmrec.engine.vectors import top_k, unit
 
 
@@ -33,11 +35,17 @@ def reopened(vectors: np.ndarray, folder: Path) -> GraphIndex:
     return GraphIndex(mapped(vectors, folder), folder / "graph")
 
 
+def coded(vectors: np.ndarray) -> RescoredIndex:
+    """Search by eight-bit codes of items of these vectors, with some text each."""
+    codes = finished(fitted(vectors, lambda: [[f"w{row % 7}" for row in range(len(vectors))]]))
+    return RescoredIndex(vectors, codes.alike)
+
+
 KINDS: dict[str, Callable[[np.ndarray, Path], VectorIndex]] = {
     "exact": lambda v, _: ExactIndex(v),
     "exact, mapped": lambda v, folder: ExactIndex(mapped(v, folder)),
-    "int8": lambda v, _: Int8Index(v),
-    "int8, mapped": lambda v, folder: Int8Index(mapped(v, folder)),
+    "int8": lambda v, _: coded(v),
+    "int8, mapped": lambda v, folder: coded(mapped(v, folder)),
     "graph": lambda v, _: GraphIndex(v),
     "graph, mapped": reopened,
 }
@@ -66,11 +74,11 @@ def test_finds_what_exact_search_finds(build: Build, tmp_path: Path) -> None:
     assert np.mean(shares) >= 0.99
 
 
-def test_grows(build: Build, tmp_path: Path) -> None:
+def test_a_graph_finds_what_came_after_it_was_built(tmp_path: Path) -> None:
+    pytest.importorskip("usearch")
     vectors = clustered(500)
-    index = build(vectors[:400], tmp_path)
-    index.add(vectors[400:450])
-    index.add(vectors[450:])
+    GraphIndex(vectors[:400], tmp_path / "graph")
+    index = GraphIndex(vectors, tmp_path / "graph")
     assert len(index) == 500
     for row in (3, 420, 480):
         rows, _ = index.search(vectors[row], 1)
@@ -93,26 +101,22 @@ def test_asks_for_more_than_there_is(build: Build, tmp_path: Path, n: int) -> No
 
 
 @settings(max_examples=30, deadline=None)
-@given(n=st.integers(0, 300), cut=st.integers(0, 300), k=st.integers(0, 40), seed=st.integers(0, 2**32 - 1))
-def test_eight_bits_find_the_same_whatever_the_parts(n: int, cut: int, k: int, seed: int) -> None:
+@given(n=st.integers(1, 300), unknown=st.integers(0, 300), k=st.integers(0, 40), seed=st.integers(0, 2**32 - 1))
+def test_eight_bits_find_the_same_whatever_is_known(n: int, unknown: int, k: int, seed: int) -> None:
     vectors, query = clustered(n, 24, seed), clustered(1, 24, seed + 1)[0]
-    index = Int8Index(vectors[:cut])
-    index.add(vectors[cut:])
-    rows, scores = index.search(query, k)
+    vectors[:unknown] = 0
+    rows, scores = coded(vectors).search(query, k)
     _, exact = ExactIndex(vectors).search(query, k)
     assert len(set(rows.tolist())) == len(exact)
     assert np.allclose(scores, exact, atol=1e-6)
 
 
-def test_eight_bits_hold_a_twelfth_of_what_lies_on_disk(tmp_path: Path) -> None:
-    vectors = clustered(1_000, 384)
-    assert Int8Index(mapped(vectors, tmp_path)).nbytes * 12 == vectors.nbytes
-
-
-def test_the_size_chooses() -> None:
-    few, many = np.zeros((3, 2), np.float32), np.zeros((EXACT_UP_TO + 1, 2), np.float32)
-    assert isinstance(make_index(few), ExactIndex)
-    assert isinstance(make_index(many), Int8Index)
+def test_an_item_without_a_vector_is_as_far_as_its_product_says() -> None:
+    vectors, query = clustered(3_000), clustered(1, seed=1)[0]
+    vectors[::3] = 0
+    found = set(coded(vectors).search(query, 900)[0].tolist())
+    exact = set(top_k(vectors @ query, 900).tolist())
+    assert len(found & exact) >= 0.98 * 900
 
 
 def test_a_file_that_is_no_graph_or_anothers_is_said(tmp_path: Path) -> None:

@@ -7,16 +7,18 @@ from functools import partial
 
 import numpy as np
 import pytest
+from conftest import finished
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmrec.engine import wide
 from llmrec.engine.catalogue import Catalogue
+from llmrec.engine.coding import fitted
 from llmrec.engine.policies import BASELINES, POLICIES, Policy, make_policy
 from llmrec.engine.policies.blend import Blend
 from llmrec.engine.policies.shortlist import Shortlist
 from llmrec.engine.records import Interaction, Kind
-from llmrec.engine.wide import Codes, WideCatalogue
+from llmrec.engine.wide import WideCatalogue
 
 NOW = 1.7e9
 DAY = 86_400.0
@@ -39,7 +41,7 @@ def on(row: int, kind: Kind = Kind.LIKE, days_ago: float = 1.0, **more: float | 
 
 def widened(catalogue: Catalogue) -> WideCatalogue:
     """The same items as codes."""
-    codes = Codes.fit(catalogue.vectors, lambda: [catalogue.texts[:40], catalogue.texts[40:]])
+    codes = finished(fitted(catalogue.vectors, lambda: [catalogue.texts[:40], catalogue.texts[40:]]))
     return WideCatalogue(catalogue.vectors, catalogue.published, catalogue.sources, catalogue.half_lives, codes)
 
 

@@ -10,7 +10,7 @@ from conftest import NOW, Clock
 
 from llmrec.engine import Engine, Item, ItemId, Kind, LlmrecError, index
 from llmrec.engine.cli import main
-from llmrec.engine.index import ExactIndex, GraphIndex, Int8Index
+from llmrec.engine.index import ExactIndex, GraphIndex, RescoredIndex
 from llmrec.engine.wide import WideCatalogue
 from llmrec.models.hashing import HashingEmbedder
 
@@ -55,7 +55,7 @@ def test_the_size_of_the_catalogue_chooses(open_store: Callable[[], Engine], mon
         exactly = found(engine)
     monkeypatch.setattr(index, "EXACT_UP_TO", 100)
     with open_store() as engine:
-        assert kind(engine) is Int8Index
+        assert kind(engine) is RescoredIndex
         assert found(engine) == exactly
         engine.record("me", ItemId("i3"), Kind.LIKE)
         assert len(engine.steer("me", "more w1").ids) == 299

@@ -1,12 +1,14 @@
 """Words and the joint space, against slow definitions."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
 from llmrec.engine.catalogue import Catalogue
 from llmrec.engine.spaces import leading_topics
 from llmrec.engine.vectors import top_k, unit
-from llmrec.engine.words import WordIndex
+from llmrec.engine.words import WordIndex, count_words
 
 TEXTS = ["red apple pie", "apple tree garden", "garden tools shed", "red tools", "", "zebra"]
 
@@ -77,7 +79,10 @@ def test_top_k_orders_ties_by_row() -> None:
 def test_words_counted_page_by_page_are_those_of_all_texts() -> None:
     rng = np.random.default_rng(3)
     texts = [" ".join(f"w{i}" for i in rng.integers(0, 40, 6)) for _ in range(90)]
-    whole, counted = WordIndex(texts), WordIndex.over([texts[:50], texts[50:]])
+    found = Counter[str]()
+    for page in (texts[:50], texts[50:]):
+        count_words(found, page)
+    whole, counted = WordIndex(texts), WordIndex.counted(found, len(texts))
     assert list(counted.vocabulary.items()) == list(whole.vocabulary.items())
     for a, b in zip(counted.of(counted.read(texts)).rows, whole.rows, strict=True):
         assert np.allclose(a, b)

@@ -15,7 +15,6 @@ from conftest import NOW, Clock
 
 from llmrec.engine import Engine, Item, ItemId, Kind, LlmrecError, ModelFailed, ModelNotFound, StoreError
 from llmrec.engine.embedding import Vectors
-from llmrec.engine.items import Items
 from llmrec.engine.store import Store
 from llmrec.engine.switching import ENCODER, GoneEncoder, Successor, serving
 from llmrec.models import FloatArray
@@ -322,7 +321,7 @@ def test_a_slow_encoder_saves_as_often_as_a_quick_one(engine: Engine, seconds: f
     ticks = (k * seconds for k in range(1_000))
     other = Other()
     vectors = Vectors(engine.store, other, clock=lambda: next(ticks))
-    done = [p.done for p in vectors.index(Items(engine.store, other.model_id, other.dim), None)]
+    done = [p.done for p in vectors.index(None)]
     sizes = [b - a for a, b in pairwise(done)][:-1]  # the last one is what is left
     assert (min(sizes), max(sizes)) == (least, min(most, max(sizes)))
     assert max(sizes) <= most
