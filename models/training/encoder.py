@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -25,7 +25,7 @@ from llmrec.models.host import Host
 from llmrec.models.llamacpp import LlamaEmbedder
 from llmrec.models.setup import SOURCE_SHA256
 from llmrec.models.training.bert import Bert, load_bert
-from llmrec.models.training.checkpoints import Checkpoints, State
+from llmrec.models.training.checkpoints import CheckpointError, Checkpoints, State
 from llmrec.models.training.corpus import HELD_OUT, Row, Split, Unseen
 from llmrec.models.training.encoder_batches import tokens_read
 from llmrec.models.training.encoder_card import search_samples, write_card
@@ -70,7 +70,9 @@ class Run:
     recipe: Recipe
     """What decides the outcome."""
     steps: int
-    """Updates in all."""
+    """Updates of this run in all."""
+    start_from: Path | None
+    """Checkpoint of another run, whose student this one begins with."""
     documents: int | None
     """Documents of each half at most."""
 
@@ -137,6 +139,8 @@ def train(run: Run) -> None:
     )
     if state := checkpoints.load():
         trainer.restore(state)
+    elif run.start_from:
+        trainer.start_from(_read(run.start_from))
     log.info("train: from step %d of %d on %s", trainer.step, run.steps, device)
     with run.file("log.jsonl").open("a", encoding="utf-8", buffering=1) as lines:
         trainer.run(run.steps, checkpoints, _Reporter(lines.write))
@@ -147,20 +151,22 @@ class _Reporter:
 
     def __init__(self, write: Any):
         self._write = write
-        self._sums = torch.zeros(3)
+        self._sums = torch.zeros(4)
         self._count = 0
         self._started = time.monotonic()
 
     def __call__(self, step: int, losses: Losses) -> None:
-        self._sums += torch.stack([losses.vectors, losses.tokens.sum(), losses.pairs]).detach().cpu()
+        parts = [losses.vectors, losses.tokens.sum(), losses.pairs, losses.whitened]
+        self._sums += torch.stack(parts).detach().cpu()
         self._count += 1
         if step % _REPORT_EVERY == 0:
-            vectors, tokens, pairs = (round(float(mean), 5) for mean in self._sums / self._count)
+            means = [round(float(mean), 5) for mean in self._sums / self._count]
             seconds = round(time.monotonic() - self._started, 1)
-            line = {"step": step, "vectors": vectors, "tokens": tokens, "pairs": pairs, "seconds": seconds}
+            named = zip(("vectors", "tokens", "pairs", "whitened"), means, strict=True)
+            line = {"step": step, **dict(named), "seconds": seconds}
             self._write(json.dumps(line) + "\n")
             log.info("train: %s", line)
-            self._sums, self._count = torch.zeros(3), 0
+            self._sums, self._count = torch.zeros(4), 0
 
 
 def export(run: Run) -> None:
@@ -184,8 +190,30 @@ def _state(run: Run) -> State:
     Raises:
         ModelError: there is none, or it is damaged.
     """
-    state = Checkpoints(run.needed("checkpoint.pt", "train"), clock=time.monotonic).load()
-    assert state is not None, "the file is there"
+    return _read(run.needed("checkpoint.pt", "train"))
+
+
+def _recipe(state: State) -> Recipe:
+    """What the state was trained with, so that the card says what was done and not what would be.
+
+    Raises:
+        CheckpointError: another version of the training wrote it.
+    """
+    try:
+        return Recipe(**state["recipe"])
+    except TypeError as exc:
+        raise CheckpointError("The checkpoint is of another version of the training; train anew.") from exc
+
+
+def _read(path: Path) -> State:
+    """A state that must be there.
+
+    Raises:
+        ModelError: there is none, or it is damaged.
+    """
+    state = Checkpoints(path, clock=time.monotonic).load()
+    if state is None:
+        raise ModelNotFound(f"{path} is missing; name a checkpoint that a run of training wrote.")
     return state
 
 
@@ -216,13 +244,15 @@ def card(run: Run) -> None:
     """Write the model card beside the GGUF file."""
     figures = Figures(**json.loads(run.needed("figures.json", "evaluate").read_text("utf-8")))
     held_out, texts = load_held_out(run.file("held-out.jsonl")), load_texts(run.file("train.npz"))
-    steps = int(_state(run)["step"])
+    state = _state(run)
+    steps, recipe = int(state["step"]), _recipe(state)
     with run.teacher_folder() as folder, _both(run) as (student, teacher):
         samples = search_samples(student, teacher, held_out, _SEED)
     known = {
-        "recipe": asdict(run.recipe),
+        "recipe": recipe,
         "steps": steps,
-        "seen": tokens_read(texts, run.recipe.tokens, run.recipe.seed, steps),
+        "before": state["before"],
+        "seen": tokens_read(texts, recipe.tokens, recipe.seed, steps),
         "held_out": HELD_OUT,
         "documents": json.loads(run.needed("documents.json", "prepare").read_text("utf-8")),
         "train_texts": len(texts),
@@ -246,7 +276,9 @@ _STEPS = {"prepare": prepare_data, "train": train, "export": export, "evaluate":
 @click.option("--out", type=click.Path(path_type=Path), default=Path("build/training/encoder"), show_default=True)
 @click.option("--gguf", type=click.Path(path_type=Path), help="File that ships; the card lies beside it.")
 @click.option("--unseen", type=click.Path(path_type=Path), multiple=True, help="Catalogue that is not trained on.")
-@click.option("--steps", type=click.IntRange(1), default=STEPS, show_default=True, help="Updates in all.")
+@click.option("--steps", type=click.IntRange(1), default=STEPS, show_default=True, help="Updates of this run in all.")
+@click.option("--rate", type=click.FloatRange(0, min_open=True), help="Highest learning rate.")
+@click.option("--start-from", type=click.Path(path_type=Path), help="Checkpoint whose student a new run begins with.")
 @click.option("--tiny", is_flag=True, help="A minute's run, to see that everything works.")
 def main(
     step: str,
@@ -257,11 +289,14 @@ def main(
     gguf: Path | None,
     unseen: tuple[Path, ...],
     steps: int,
+    rate: float | None,
+    start_from: Path | None,
     tiny: bool,
 ) -> None:
     """Make the bundled encoder: one step, or all in turn."""
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     log.setLevel(logging.INFO)
+    recipe = _TINY if tiny else Recipe()
     run = Run(
         corpus=corpus,
         teacher=teacher,
@@ -269,8 +304,9 @@ def main(
         out=out,
         gguf=gguf or out / f"{NAME}.Q8_0.gguf",
         unseen=unseen,
-        recipe=_TINY if tiny else Recipe(),
+        recipe=replace(recipe, rate=rate or recipe.rate),
         steps=_TINY_STEPS if tiny else steps,
+        start_from=start_from,
         documents=_TINY_DOCUMENTS if tiny else None,
     )
     out.mkdir(parents=True, exist_ok=True)

@@ -42,9 +42,9 @@ sentences, passages, runs of a few words as queries, and lists of names or words
 
 ## Method
 {steps:,} updates on batches of up to {tokens:,} tokens with AdamW, the learning rate level at {rate:g} and then falling
-to zero; {seen:,} tokens were read in all. The loss is the squared distance of the unit vectors, plus that of the hidden
-states token by token (after the teacher's layers {targets}), plus that of the cosines between the batch's texts. The
-teacher answers as the student learns, so nearly every text is seen once.
+to zero; {seen:,} tokens were read. The loss is the squared distance of the unit vectors, plus that of the hidden states
+token by token (after the teacher's layers {targets}), plus that of the cosines between the batch's texts, plus
+{whitened_weight:g} times that of the unit vectors after the teacher's whitening, which the app ranks by.{before}
 
 ## Figures
 On {texts:,} held-out texts, student and teacher both at Q8_0 in llama.cpp:
@@ -105,8 +105,9 @@ def write_card(
             be empty.
         samples: what `search_samples` made.
     """
-    recipe = Recipe(**run["recipe"])
+    recipe: Recipe = run["recipe"]
     known = {**asdict(figures), **asdict(recipe), **run, "name": NAME, "speed_up": figures.speed_up}
+    known["before"] = "".join(f"\n\nBefore that, the student had learnt for {each}." for each in run["before"])
     known |= {"size": figures.size / 1e6, "layers": _listed(recipe.layers), "targets": _listed(recipe.targets)}
     known |= {kind: _counts(run["documents"], kind) for kind in ("wiki", "films", "scitldr")}
     kinds = [f"| {kind} | {count:,} | {cosine:.4f} |\n" for kind, (count, cosine) in figures.by_kind.items()]

@@ -1,11 +1,14 @@
 """The training loop of the student encoder: it learns to give the teacher's vectors.
 
-Loss of a batch: squared distance of the pooled unit vectors (twice one minus their cosine), squared distance of hidden
-states token by token after each of the student's layers, and squared distance of the two cosine matrices between the
-batch's texts. A layer of the student learns what the teacher's layer gives from which the next one was taken, so that
-the stitches close first. Sources: DistilBERT (Sanh et al., 2019, https://arxiv.org/abs/1910.01108) for taking some of
-the layers, TinyBERT (Jiao et al., 2020, https://arxiv.org/abs/1909.10351) for hidden states, relational distillation
-(Park et al., 2019, https://arxiv.org/abs/1904.05068) for the cosine matrix.
+Loss of a batch: squared distance of the pooled unit vectors (twice one minus their cosine), the same after the
+teacher's whitening, squared distance of hidden states token by token after each of the student's layers, and squared
+distance of the two cosine matrices between the batch's texts. The app ranks by whitened vectors, and whitening
+magnifies small directions, of which the plain distance sees little. A layer of the student learns what the teacher's
+layer gives from which the next one was taken, so that the stitches close first. Sources: DistilBERT (Sanh et al., 2019,
+https://arxiv.org/abs/1910.01108) for taking some of the layers, TinyBERT (Jiao et al., 2020,
+https://arxiv.org/abs/1909.10351) for hidden states, relational distillation (Park et al., 2019,
+https://arxiv.org/abs/1904.05068) for the cosine matrix; the distance after whitening is that of Mahalanobis (1936),
+here of whitened unit vectors.
 """
 
 import math
@@ -13,21 +16,25 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from llmrec.models.training.bert import Bert, Output
 from llmrec.models.training.checkpoints import CheckpointError, Checkpoints, State
-from llmrec.models.training.encoder_batches import endless, token_ids
+from llmrec.models.training.encoder_batches import endless, plan, token_ids
 from llmrec.models.training.encoder_texts import TokenTexts
+from llmrec.models.vectors import Whitening
 
 COOL_DOWN = 0.3
 """Share of the steps over which the learning rate falls."""
 _AHEAD = 3
 """Batches that the teacher is ahead of the student."""
+_WHITENING_BATCHES = 200
+"""The teacher's vectors of these are what its whitening is fitted on: some 5,000 texts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +57,8 @@ class Recipe:
     """Of the token loss, beside the vectors' 1."""
     pairs_weight: float = 1.0
     """Of the cosine matrix's loss."""
+    whitened_weight: float = 1.0
+    """Of the squared distance after the teacher's whitening."""
     seed: int = 5
     """Of the order of texts."""
 
@@ -66,7 +75,7 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Losses:
-    """The three parts of a batch's loss, unweighted."""
+    """The parts of a batch's loss, unweighted."""
 
     vectors: Tensor
     """Squared distance of unit vectors; 2 - 2 cos."""
@@ -74,15 +83,48 @@ class Losses:
     """Squared distance of the hidden states of each layer (l,), relative to the variance of the teacher's."""
     pairs: Tensor
     """Squared difference of cosines between texts, summed over the other texts."""
+    whitened: Tensor
+    """Squared distance of unit vectors after the teacher's whitening."""
+
+    def total(self, recipe: Recipe) -> Tensor:
+        """What is learnt from: the parts by their weights, the vectors' being 1."""
+        total: Tensor = (
+            self.vectors
+            + recipe.tokens_weight * self.tokens.sum()
+            + recipe.pairs_weight * self.pairs
+            + recipe.whitened_weight * self.whitened
+        )
+        return total
 
 
-def losses(student: Output, teacher: Output, targets: Sequence[int]) -> Losses:
+@dataclass(frozen=True, slots=True)
+class Whitener:
+    """`Whitening` of the teacher's vectors as PyTorch computes it, so that the student learns through it."""
+
+    mean: Tensor
+    """(d,)"""
+    root: Tensor
+    """(d, d), symmetric."""
+
+    @classmethod
+    def fit(cls, vectors: Tensor) -> "Whitener":
+        """The whitening of n unit vectors (n, d), on their device."""
+        fitted = Whitening.fit(vectors.cpu().numpy())
+        return cls(*(torch.from_numpy(part).to(vectors.device) for part in (fitted.mean, fitted.root)))
+
+    def __call__(self, vectors: Tensor) -> Tensor:
+        """Whitened unit vectors. (b, d) -> (b, d)."""
+        return F.normalize((vectors - self.mean) @ self.root, dim=-1)  # (b, d) @ (d, d) -> (b, d)
+
+
+def losses(student: Output, teacher: Output, targets: Sequence[int], whiten: Whitener) -> Losses:
     """Distance of the student's output from the teacher's for the same batch.
 
     Args:
         student: its output for b texts.
         teacher: the same of the teacher.
         targets: the teacher's layer that each of the student's is compared with.
+        whiten: the teacher's whitening.
     """
     b = len(teacher.vectors)
     vectors = (student.vectors - teacher.vectors).square().sum(-1).mean()
@@ -93,7 +135,8 @@ def losses(student: Output, teacher: Output, targets: Sequence[int]) -> Losses:
         ]
     )
     gap = student.vectors @ student.vectors.T - teacher.vectors @ teacher.vectors.T  # (b, d) @ (d, b) -> (b, b)
-    return Losses(vectors, tokens, gap.square().sum() / b)
+    whitened = (whiten(student.vectors) - whiten(teacher.vectors)).square().sum(-1).mean()
+    return Losses(vectors, tokens, gap.square().sum() / b, whitened)
 
 
 class Trainer:
@@ -108,13 +151,17 @@ class Trainer:
             table.requires_grad_(False)
         self.device = next(student.parameters()).device
         self._optimizer = _optimizer(student, recipe)
+        self._whiten: Whitener | None = None
+        self._before: list[str] = []
         self.step = 0
 
     def state(self) -> State:
         """All that decides the further course."""
         return {
-            "recipe": repr(self.recipe),
+            "recipe": asdict(self.recipe),
+            "before": self._before,
             "step": self.step,
+            "whitening": self._whiten and (self._whiten.mean, self._whiten.root),
             "student": self.student.state_dict(),
             "optimizer": self._optimizer.state_dict(),
         }
@@ -125,16 +172,30 @@ class Trainer:
         Raises:
             CheckpointError: it is of another recipe.
         """
-        if state["recipe"] != repr(self.recipe):
+        if state["recipe"] != asdict(self.recipe):
             raise CheckpointError("The checkpoint is of another recipe; delete it or use the same settings.")
         self.student.load_state_dict(state["student"])
         self._optimizer.load_state_dict(state["optimizer"])
-        self.step = state["step"]
+        self._whiten = state["whitening"] and Whitener(*(part.to(self.device) for part in state["whitening"]))
+        self.step, self._before = state["step"], state["before"]
+
+    def start_from(self, state: State) -> None:
+        """Begin a new run with the student of another one, whatever its recipe but of the same shape.
+
+        Raises:
+            CheckpointError: its student has another shape.
+        """
+        try:
+            self.student.load_state_dict(state["student"])
+        except (KeyError, RuntimeError) as exc:
+            raise CheckpointError("The checkpoint to start from holds no student of this shape.") from exc
+        self._before = [*state.get("before", []), f"{state['step']:,} updates with `{state['recipe']}`"]
 
     def run(self, steps: int, checkpoints: Checkpoints, report: Callable[[int, Losses], None]) -> None:
         """Train until `steps` updates are done in all, saving when due and at the end."""
         for ids, wanted in self._lessons(max(0, steps - self.step)):
-            parts = self._update(ids, wanted, self.recipe.rate_at(self.step, steps))
+            self._whiten = self._whiten or self._fit()
+            parts = self._update(ids, wanted, self._whiten, self.recipe.rate_at(self.step, steps))
             self.step += 1
             report(self.step, parts)
             if checkpoints.due() or self.step == steps:
@@ -158,21 +219,25 @@ class Trainer:
             for ids, answer in waiting:
                 yield ids, answer.result()
 
+    def _fit(self) -> Whitener:
+        """The whitening of the teacher's vectors of the first training texts."""
+        first = plan(self._texts, self.recipe.tokens, self.recipe.seed)[:_WHITENING_BATCHES]
+        answers = (self._ask(token_ids(self._texts, rows).to(self.device)) for rows in first)
+        return Whitener.fit(torch.cat([answer.vectors for answer in answers]))
+
     def _ask(self, ids: Tensor) -> Output:
         with torch.no_grad(), _precision(self.device):
             answer: Output = self._teacher(ids)
         return answer
 
-    def _update(self, ids: Tensor, wanted: Output, rate: float) -> Losses:
+    def _update(self, ids: Tensor, wanted: Output, whiten: Whitener, rate: float) -> Losses:
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         with _precision(self.device):
-            parts = losses(self.student(ids), wanted, self.recipe.targets)
-        weighted = (
-            parts.vectors + self.recipe.tokens_weight * parts.tokens.sum() + self.recipe.pairs_weight * parts.pairs
-        )
+            got = self.student(ids)
+        parts = losses(got, wanted, self.recipe.targets, whiten)
         self._optimizer.zero_grad()
-        torch.autograd.backward(weighted)
+        torch.autograd.backward(parts.total(self.recipe))
         nn.utils.clip_grad_norm_(self.student.parameters(), 1.0)
         self._optimizer.step()
         return parts

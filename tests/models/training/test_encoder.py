@@ -1,7 +1,10 @@
 """The encoder's whole chain on a tiny corpus with a random teacher, and what each step must keep."""
 
 import json
-from collections.abc import Iterator
+import math
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -20,7 +23,7 @@ from llmrec.models.bert_folder import BertFolder, read_folder  # noqa: E402
 from llmrec.models.gguf_header import read_header  # noqa: E402
 from llmrec.models.host import Host  # noqa: E402
 from llmrec.models.llamacpp import LlamaEmbedder  # noqa: E402
-from llmrec.models.training.bert import Bert, load_bert  # noqa: E402
+from llmrec.models.training.bert import Bert, Output, load_bert  # noqa: E402
 from llmrec.models.training.checkpoints import CheckpointError, Checkpoints  # noqa: E402
 from llmrec.models.training.corpus import Row, Unseen, same_title, split_of  # noqa: E402
 from llmrec.models.training.encoder import main  # noqa: E402
@@ -34,7 +37,8 @@ from llmrec.models.training.encoder_texts import (  # noqa: E402
     texts_of,
     tokenizer_of,
 )
-from llmrec.models.training.encoder_train import Losses, Recipe, Trainer, losses  # noqa: E402
+from llmrec.models.training.encoder_train import Losses, Recipe, Trainer, Whitener, losses  # noqa: E402
+from llmrec.models.vectors import Whitening, unit  # noqa: E402
 from tests.models.tiny import tiny_bert_folder  # noqa: E402
 
 RECIPE = Recipe(layers=(0,), targets=(1,), tokens=200, rate=3e-3, warm_up=2)
@@ -203,7 +207,7 @@ class Losing:
         self.seen: list[float] = []
 
     def __call__(self, step: int, parts: Losses) -> None:
-        self.seen.append(float((parts.vectors + parts.tokens.sum() + parts.pairs).detach()))
+        self.seen.append(float(parts.total(RECIPE).detach()))
 
 
 def kept(path: Path) -> Checkpoints:
@@ -216,8 +220,9 @@ def test_a_run_that_was_broken_off_ends_like_an_unbroken_one(
     unbroken, first, second = Losing(), Losing(), Losing()
     trainer(teacher, texts).run(8, kept(tmp_path / "a.pt"), unbroken)
     broken = trainer(teacher, texts)
+    broken._whiten = broken._fit()
     for step, (ids, wanted) in enumerate(broken._lessons(5)):
-        first(step, broken._update(ids, wanted, RECIPE.rate_at(broken.step, 8)))
+        first(step, broken._update(ids, wanted, broken._whiten, RECIPE.rate_at(broken.step, 8)))
         broken.step += 1
     kept(tmp_path / "b.pt").save(broken.state())
     resumed = trainer(teacher, texts)
@@ -237,14 +242,81 @@ def test_the_student_comes_nearer_to_its_teacher(teacher: BertFolder, texts: Tok
 def test_a_teacher_has_no_distance_from_itself(teacher: BertFolder, texts: TokenTexts) -> None:
     model = load_bert(teacher)
     out = model(token_ids(texts, plan(texts, 200, 0)[0]))
-    parts = losses(out, out, (0, 1))
-    assert [float(x.detach().sum()) for x in (parts.vectors, parts.tokens, parts.pairs)] == [0, 0, 0]
+    parts = losses(out, out, (0, 1), Whitener.fit(out.vectors.detach()))
+    assert [float(x.detach().sum()) for x in (parts.vectors, parts.tokens, parts.pairs, parts.whitened)] == [0] * 4
+
+
+def off_by(angle: float, axis: int, spread: Sequence[float]) -> Losses:
+    """Losses of a student whose vectors are all turned by `angle` towards `axis`.
+
+    The teacher's vectors lie about (1, 0, 0), off it by normal numbers with the standard deviations `spread` along the
+    other two axes.
+    """
+    rng = np.random.default_rng(0)
+    cloud = np.column_stack([np.ones(2_000), rng.normal(0, spread, (2_000, 2))])
+    wanted = torch.from_numpy(unit(cloud))
+    turn = torch.eye(3)
+    turn[0, 0] = turn[axis, axis] = math.cos(angle)
+    turn[0, axis], turn[axis, 0] = math.sin(angle), -math.sin(angle)
+    hidden = (wanted[:, None],)
+    return losses(Output(hidden, wanted @ turn), Output(hidden, wanted), (0,), Whitener.fit(wanted))
+
+
+def test_an_error_where_the_teacher_varies_little_costs_more_after_whitening() -> None:
+    wide, narrow = off_by(0.02, 1, (0.2, 0.02)), off_by(0.02, 2, (0.2, 0.02))
+    assert float(narrow.vectors) == pytest.approx(float(wide.vectors), rel=0.1)
+    assert float(narrow.whitened) > 10 * float(wide.whitened)
+
+
+def test_the_student_learns_through_the_map_that_ranking_uses() -> None:
+    vectors = unit(np.random.default_rng(0).normal(0.5, 1, (500, 8)))
+    ours = Whitener.fit(torch.from_numpy(vectors))(torch.from_numpy(vectors)).numpy()
+    assert ours == pytest.approx(Whitening.fit(vectors).apply(vectors), abs=1e-5)
+
+
+def test_without_its_weight_whitening_costs_nothing() -> None:
+    parts = off_by(0.02, 2, (0.2, 0.02))
+    rest = float(parts.vectors + parts.tokens.sum() + parts.pairs)
+    assert float(parts.total(replace(RECIPE, whitened_weight=0.0))) == pytest.approx(rest)
+    assert float(parts.total(replace(RECIPE, whitened_weight=2.0))) == pytest.approx(rest + 2 * float(parts.whitened))
 
 
 def test_a_checkpoint_of_another_recipe_is_refused(teacher: BertFolder, texts: TokenTexts) -> None:
     state = trainer(teacher, texts).state()
-    with pytest.raises(CheckpointError, match="another recipe"):
-        trainer(teacher, texts, Recipe(layers=(1,), targets=(1,))).restore(state)
+    for other in (Recipe(layers=(1,), targets=(1,)), replace(RECIPE, whitened_weight=0.5)):
+        with pytest.raises(CheckpointError, match="another recipe"):
+            trainer(teacher, texts, other).restore(state)
+
+
+def test_a_run_begins_with_the_student_of_another(
+    made: Path, corpus: Path, teacher: BertFolder, tmp_path: Path
+) -> None:
+    for name in ("train.npz", "held-out.jsonl", "documents.json", "figures.json", "llmrec-embed.Q8_0.gguf"):
+        shutil.copy(made / name, tmp_path)
+    more = ("--any-teacher", "--rate", "1e-9", "--start-from", str(made / "checkpoint.pt"))
+    assert run("train", corpus, teacher, tmp_path, *more).exit_code == 0
+    before, after = (kept(path / "checkpoint.pt").load() for path in (made, tmp_path))
+    assert before is not None
+    assert after is not None
+    assert after["step"] == 12
+    for name, weight in before["student"].items():
+        assert torch.allclose(weight, after["student"][name], atol=1e-6), name
+    assert run("card", corpus, teacher, tmp_path, "--any-teacher").exit_code == 0
+    card = (tmp_path / "llmrec-embed.md").read_text()
+    assert "level at 1e-09" in card
+    assert "Before that, the student had learnt for 12 updates with" in card
+
+
+def test_a_run_cannot_begin_with_what_is_missing_or_has_another_shape(
+    made: Path, corpus: Path, teacher: BertFolder, texts: TokenTexts, tmp_path: Path
+) -> None:
+    shutil.copy(made / "train.npz", tmp_path)
+    result = run("train", corpus, teacher, tmp_path, "--any-teacher", "--start-from", str(tmp_path / "none.pt"))
+    assert result.exit_code == 1
+    assert "none.pt is missing" in result.output
+    two_layers = trainer(teacher, texts, Recipe(layers=(0, 1), targets=(0, 1))).state()
+    with pytest.raises(CheckpointError, match="no student of this shape"):
+        trainer(teacher, texts).start_from(two_layers)
 
 
 def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
