@@ -26,6 +26,12 @@ _LOG_WARN, _LOG_ERROR = 3, 4
 
 _ALL_LAYERS = -1
 _MAX_PIECE = 256
+_SMALL = 100_000_000
+"""Bytes of weights up to which a decoder keeps keys and values in full precision."""
+_REPEATS = (2.0, 2.0, 3)
+"""Penalty of a repeated run of tokens, 2 x 2^(length - 3) nats, for llama.cpp's sampler "dry"."""
+_F32 = 0
+"""ggml's number for it."""
 _QUANTISED = {"f16": 1, "q8_0": 7, "q4_k_m": 15, "q5_k_m": 17, "q6_k": 18}
 """llama.cpp's numbers for the kinds of file that make sense here."""
 
@@ -223,11 +229,13 @@ class DecoderContext(_Context):
         params.n_batch = params.n_ubatch = chunk
         params.n_seq_max = 1
         params.n_threads, params.n_threads_batch = max(1, threads - 1), threads
+        if lib.llama_model_size(weights.model) < _SMALL:
+            params.type_k = params.type_v = _F32  # half precision would be its largest error, and saves it little
         params.swa_full = True  # else a sliding-window model cannot go back to the end of the prefix
         params.no_perf = True
         super().__init__(weights, params, chunk)
         self.size, self.chunk = size, chunk
-        self._n_vocab = weights.n_vocab
+        self._vocab, self._n_vocab = weights.vocab, weights.n_vocab
         self._chain: Any = None
         self._rows = 0
 
@@ -256,13 +264,18 @@ class DecoderContext(_Context):
         return np.ctypeslib.as_array(lib.llama_get_logits_ith(self._context, index), shape=(self._n_vocab,))
 
     def start_sampling(self, temperature: float, seed: int) -> None:
-        """Set how tokens are drawn; temperature 0 takes the most probable one."""
+        """Set how tokens are drawn; temperature 0 takes the most probable one.
+
+        What has been written is not written again: the longer a run of tokens that would be repeated, the less likely
+        its next one. The prompt may be repeated.
+        """
         self._stop_sampling()
         self._chain = lib.llama_sampler_chain_init(lib.llama_sampler_chain_default_params())
+        parts = [lib.llama_sampler_init_dry(self._vocab, *_REPEATS, self.size, None, 0)]
         if temperature <= 0:
-            parts = [lib.llama_sampler_init_greedy()]
+            parts += [lib.llama_sampler_init_greedy()]
         else:
-            parts = [
+            parts += [
                 lib.llama_sampler_init_top_k(40),
                 lib.llama_sampler_init_top_p(0.95, 1),
                 lib.llama_sampler_init_temp(temperature),

@@ -1,6 +1,6 @@
 """Batches of the writer's training: batch k is a pure function of k, so a run goes on exactly where it stopped."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -14,10 +14,10 @@ from llmrec.models.training.writer_tokens import Ids, Marks, Rows
 
 _POOL = 4_096
 """Rows that are sorted by length together, so that a batch holds little padding."""
+_OPENING = 2
+"""Tokens of an answer that decide which sentence it is."""
 _ROUND = 32
 """Rows are padded to a multiple of this, so that few shapes occur."""
-_ECHO = (16, 64)
-"""Tokens of a passage that is copied, and of what stands between, at least and at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +56,7 @@ class Mixture:
         self._plans: dict[int, list[npt.NDArray[np.int64]]] = {}
 
     def batch(self, number: int) -> Batch:
-        """Batch `number` of the run, counted from 0: every second one is an echo until these are spent."""
-        echoes = int(self._stage.echo * self._stage.steps * self._stage.accumulate)
-        if number % 2 and number < 2 * echoes:
-            return self._echo(number)
-        number -= min((number + 1) // 2, echoes)
+        """Batch `number` of the run, counted from 0."""
         share = self._stage.text_share
         texts = int((number + 1) * share)
         if texts > int(number * share):
@@ -75,7 +71,7 @@ class Mixture:
     def answers(self) -> Iterator[Batch]:
         """Every row once; only answers count."""
         for rows in plan(self._rows.lengths, self._stage.batch, 0):
-            yield sheet_batch([self._rows.row(int(n)) for n in rows], 0.0)
+            yield sheet_batch([self._rows.row(int(n)) for n in rows], 0.0, np.random.default_rng(0))
 
     @property
     def _per_batch(self) -> int:
@@ -93,23 +89,14 @@ class Mixture:
             chosen.append(self._window(int(_permutation(self._windows, self._stage.seed + epoch)[place])))
         return text_batch(chosen)
 
-    def _echo(self, number: int) -> Batch:
-        """Passages from anywhere, each written twice with another one between."""
-        rng = np.random.default_rng([self._stage.seed, number])
-        copied, between = (int(n) for n in rng.integers(*_ECHO, 2))
-        starts = rng.integers(
-            max(1, len(self._stream) - copied), size=(2, max(1, self._stage.batch // (2 * copied + between)))
-        )
-        passages = [self._stream[n : n + copied] for n in starts[0]]
-        others = [self._stream[n : n + between] for n in starts[1]]
-        return echo_batch(passages, others)
-
     def _sheets(self, number: int) -> Batch:
         """Rows in an order of their own in every pass; a pass has as many batches as the first."""
         epoch, place = divmod(number, len(self._plan(0)))
         batches = self._plan(epoch)
         rows = batches[place % len(batches)]
-        return sheet_batch([self._rows.row(int(n)) for n in rows], self._stage.prompt_weight)
+        rng = np.random.default_rng([self._stage.seed, number])
+        chosen = [self._rows.row(int(n)) for n in rows]
+        return sheet_batch(chosen, self._stage.prompt_share, rng, self._stage.opening)
 
     def _plan(self, epoch: int) -> list[npt.NDArray[np.int64]]:
         if epoch not in self._plans:
@@ -152,15 +139,17 @@ def text_batch(windows: Iterable[Ids]) -> Batch:
     return Batch(ids, places, None, weights)
 
 
-def echo_batch(passages: Sequence[Ids], between: Sequence[Ids]) -> Batch:
-    """Each passage, something else, and the passage again, which alone counts: nothing but copying helps."""
-    batch = text_batch(np.concatenate(row) for row in zip(passages, between, passages, strict=True))
-    batch.weights[:, : batch.ids.shape[1] - len(passages[0]) + 1] = 0
-    return batch
+def sheet_batch(
+    rows: list[tuple[Ids, Marks]], prompt_share: float, rng: np.random.Generator, opening: float = 1.0
+) -> Batch:
+    """Rows of examples; a branch sees the prompt and itself.
 
-
-def sheet_batch(rows: list[tuple[Ids, Marks]], prompt_weight: float) -> Batch:
-    """Rows of examples; a branch sees the prompt and itself."""
+    Args:
+        rows: ids and marks of each.
+        prompt_share: share of the prompts' tokens that count, beside all of the answers'.
+        rng: draws them.
+        opening: weight of an answer's first tokens, beside the others' 1.
+    """
     size = int(_padded(np.array([max(len(ids) for ids, _ in rows)]))[0])
     ids, marks = np.zeros((2, len(rows), size), np.int64)
     places = np.zeros((len(rows), size), np.int64)
@@ -173,7 +162,10 @@ def sheet_batch(rows: list[tuple[Ids, Marks]], prompt_weight: float) -> Batch:
     branch, answer = marks >> 1, (marks & 1).astype(bool)
     follows = np.zeros_like(real)
     follows[:, 1:] = branch[:, 1:] == branch[:, :-1]
-    weights = np.where(answer, 1.0, prompt_weight) * (real & follows)
+    counts = answer | (rng.random(answer.shape) < prompt_share)
+    begun = np.zeros_like(answer)
+    begun[:, _OPENING:] = answer[:, :-_OPENING] & (branch[:, _OPENING:] == branch[:, :-_OPENING])
+    weights = np.where(answer & ~begun, opening, 1.0) * (counts & real & follows)
     return Batch(
         torch.from_numpy(ids),
         torch.from_numpy(places),

@@ -68,8 +68,8 @@ def _training(recipe: Recipe, size: str, done: Mapping[str, int]) -> str:
             f"{done.get(stage.name, 0):,} of {stage.steps:,}",
             f"{stage.batch * stage.accumulate:,}",
             f"{stage.text_share:g}",
-            f"{stage.echo:g}",
-            f"{stage.prompt_weight:g}",
+            f"{stage.prompt_share:g}",
+            f"{stage.opening:g}",
             f"{stage.rate:g}",
         )
         for stage in (recipe.pretrain, recipe.tune)
@@ -78,7 +78,16 @@ def _training(recipe: Recipe, size: str, done: Mapping[str, int]) -> str:
         f"## Training\nSize `{size}`: width {shape.width}, {shape.layers} layers, {shape.heads} heads, feed-forward "
         f"{shape.feed_forward}, context {shape.context}, {shape.vocabulary:,} tokens.\n\n"
         + _rows(
-            ("stage", "updates", "tokens of one", "plain text", "echoes", "weight of the prompt", "highest rate"), rows
+            (
+                "stage",
+                "updates",
+                "tokens of one",
+                "plain text",
+                "prompts that count",
+                "weight of openings",
+                "highest rate",
+            ),
+            rows,
         )
     )
 

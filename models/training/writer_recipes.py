@@ -32,14 +32,14 @@ class Stage:
     """Tokens to read in all; the learning rate reaches its lowest at the end."""
     text_share: float
     """Share of batches that are plain text, 0 to 1; the others are sheets."""
-    prompt_weight: float
-    """Weight of a prompt's tokens in the loss, beside the answers' 1."""
+    prompt_share: float
+    """Share of a prompt's tokens that count in the loss beside all of the answers', 0 to 1."""
     rate: float
     """Highest learning rate."""
     batch: int
     """Tokens computed at once, about."""
-    echo: float = 0.0
-    """Share of batches that repeat a passage, all early: copying is learnt first, for everything rests on it."""
+    opening: float = 1.0
+    """Weight of an answer's first two tokens, beside the others' 1: they choose the sentence, the others copy it."""
     accumulate: int = 1
     """Batches whose gradients make one update."""
     warm_up: float = 0.03
@@ -85,26 +85,26 @@ RECIPES = {
         Shape(width=64, layers=2, heads=2, feed_forward=128, context=512, vocabulary=384),
         item_chars=200,
         parts=1,
-        pretrain=Stage("pretrain", 12_000, 0.5, 1.0, 3e-3, 1_024, echo=0.2),
+        pretrain=Stage("pretrain", 12_000, 0.5, 1.0, 3e-3, 1_024),
         tune=Stage("tune", 12_000, 0.0, 0.0, 3e-3, 1_024),
     ),
-    # For two processor cores: echoes first, examples from the start and little plain text, because copying from the
-    # item is what so small a model can learn; short items, so that a batch holds many answers; small batches, because
-    # updates are what is short; the prompt's own tokens count a quarter, for the language they are written in.
+    # For two processor cores: examples from the start and little plain text, because copying from the item is what so
+    # small a model can learn; small batches, because updates are what is short; some of the prompt's own tokens count,
+    # for the language they are written in.
     "small": Recipe(
-        Shape(width=256, layers=6, heads=4, feed_forward=704, context=384),
-        item_chars=600,
+        Shape(width=256, layers=6, heads=4, feed_forward=704, context=512),
+        item_chars=1_000,
         parts=3,
-        pretrain=Stage("pretrain", 40_000_000, 0.1, 0.25, 2e-3, 4_096, echo=0.1),
-        tune=Stage("tune", 12_000_000, 0.0, 0.0, 6e-4, 4_096),
+        pretrain=Stage("pretrain", 8_000_000, 0.1, 0.25, 6e-4, 2_048, warm_up=0.1),
+        tune=Stage("tune", 8_000_000, 0.0, 0.0, 4e-4, 2_048, opening=4.0),
     ),
     # For one GPU: six passes over the text, then the jobs.
     "large": Recipe(
         Shape(width=512, layers=8, heads=8, feed_forward=1_408, context=1_024),
         item_chars=1_500,
         parts=4,
-        pretrain=Stage("pretrain", 400_000_000, 0.8, 0.5, 1.2e-3, 32_768, echo=0.02, accumulate=2),
-        tune=Stage("tune", 120_000_000, 0.0, 0.0, 4e-4, 32_768, accumulate=2),
+        pretrain=Stage("pretrain", 400_000_000, 0.8, 0.5, 1.2e-3, 32_768, accumulate=2),
+        tune=Stage("tune", 120_000_000, 0.0, 0.0, 4e-4, 32_768, opening=4.0, accumulate=2),
     ),
 }
 """Recipes by name of size."""

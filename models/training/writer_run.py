@@ -27,6 +27,7 @@ from llmrec.models.training.writer_evaluate import Evaluation, agreement, judge,
 from llmrec.models.training.writer_export import NAME, export
 from llmrec.models.training.writer_model import Decoder
 from llmrec.models.training.writer_recipes import RECIPES, Recipe, Stage
+from llmrec.models.training.writer_start import start_copying
 from llmrec.models.training.writer_tokens import (
     encode_sheets,
     encode_texts,
@@ -108,7 +109,9 @@ def make_tokenizer(run: Run) -> None:
 
 def pretrain(run: Run, stop: Callable[[], bool]) -> bool:
     """Train from scratch, or go on; returns whether the stage is finished."""
-    return _train(run, run.recipe.pretrain, Decoder(run.recipe.shape), stop)
+    model = Decoder(run.recipe.shape)
+    start_copying(model, run.recipe.pretrain.seed)
+    return _train(run, run.recipe.pretrain, model, stop)
 
 
 def tune(run: Run, stop: Callable[[], bool]) -> bool:

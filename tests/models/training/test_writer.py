@@ -28,6 +28,7 @@ from llmrec.models.training.writer_evaluate import Evaluation, Line  # noqa: E40
 from llmrec.models.training.writer_export import Kind, export  # noqa: E402
 from llmrec.models.training.writer_model import Decoder  # noqa: E402
 from llmrec.models.training.writer_recipes import RECIPES  # noqa: E402
+from llmrec.models.training.writer_start import start_copying  # noqa: E402
 from llmrec.models.training.writer_tokens import END, END_ID, load_rows, load_stream, load_tokenizer, prompt_ids  # noqa: E402
 from llmrec.models.training.writer_train import Trainer  # noqa: E402
 from tests.models.training.writer_corpus import make_corpus  # noqa: E402
@@ -150,7 +151,7 @@ def test_a_checkpoint_of_another_recipe_is_refused(run: steps.Run) -> None:
 def test_questions_about_one_item_are_computed_as_if_each_stood_alone(run: steps.Run, model: Decoder) -> None:
     rows = load_rows(run.data("sheets-train.npz"))
     ids, marks = next(rows.row(n) for n in range(len(rows)) if rows.row(n)[1].max() >= 6)
-    together = sheet_batch([(ids, marks)], 0.0)
+    together = sheet_batch([(ids, marks)], 0.0, np.random.default_rng(0))
     hidden = model(together.ids, together.places, together.mask())[0, : len(ids)]
     branch = marks >> 1
     for n in range(1, int(branch.max()) + 1):
@@ -162,9 +163,9 @@ def test_questions_about_one_item_are_computed_as_if_each_stood_alone(run: steps
 def test_only_answers_count_in_tuning_and_first_tokens_follow_nothing(run: steps.Run) -> None:
     rows = load_rows(run.data("sheets-train.npz"))
     ids, marks = rows.row(0)
-    tuned = sheet_batch([(ids, marks)], 0.0).weights[0, : len(ids)].numpy()
+    tuned = sheet_batch([(ids, marks)], 0.0, np.random.default_rng(0)).weights[0, : len(ids)].numpy()
     assert np.array_equal(tuned > 0, (marks & 1).astype(bool))
-    everything = sheet_batch([(ids, marks)], 0.5).weights[0, : len(ids)].numpy()
+    everything = sheet_batch([(ids, marks)], 1.0, np.random.default_rng(0)).weights[0, : len(ids)].numpy()
     begins = np.flatnonzero(np.diff(marks >> 1)) + 1
     assert (everything[begins] == 0).all()
     assert (everything > 0).sum() == len(ids) - 1 - len(begins)
@@ -176,29 +177,53 @@ def test_every_row_is_read_once_in_a_pass(run: steps.Run) -> None:
     assert read == len(rows)
 
 
-def test_echoes_come_early_and_only_the_copy_counts(run: steps.Run) -> None:
-    stage = replace(STAGE, echo=0.3)
-    mixed = Mixture(load_stream(run.data("texts-train.bin")), load_rows(run.data("sheets-train.npz")), stage, 128)
-    count = stage.steps * stage.accumulate
-    echoes = []
-    for number in range(count):
-        batch = mixed.batch(number)
-        size, copied = batch.ids.shape[1], int((batch.weights[0] > 0).sum())
-        if 2 * copied < size and torch.equal(batch.ids[:, 1 : 1 + copied], batch.ids[:, -copied:]):
-            echoes.append(number)  # the first token of a copy is not known to be one, so it does not count
-            counted = batch.weights.nonzero(as_tuple=True)[1].unique()
-            assert torch.equal(counted, torch.arange(size)[-copied:])
-    assert echoes == [1 + 2 * n for n in range(int(0.3 * count))]
+def test_a_share_of_the_prompts_counts_beside_all_answers(run: steps.Run) -> None:
+    rows = load_rows(run.data("sheets-train.npz"))
+    chosen = [rows.row(n) for n in range(20)]
+    everything = sheet_batch(chosen, 1.0, np.random.default_rng(1)).weights
+    answers = sheet_batch(chosen, 0.0, np.random.default_rng(1)).weights
+    some = sheet_batch(chosen, 0.25, np.random.default_rng(1)).weights
+    assert torch.equal(some, sheet_batch(chosen, 0.25, np.random.default_rng(1)).weights)
+    assert (some >= answers).all()
+    assert (some <= everything).all()
+    drawn = float((some - answers).sum() / (everything - answers).sum())
+    assert drawn == pytest.approx(0.25, abs=0.05)
 
 
-def test_echoes_take_no_rows_from_the_others(run: steps.Run) -> None:
-    """With echoes between them, text and examples come in the same order as without."""
-    stream, rows = load_stream(run.data("texts-train.bin")), load_rows(run.data("sheets-train.npz"))
-    plain, mixed = (Mixture(stream, rows, replace(STAGE, echo=share), 128) for share in (0.0, 0.3))
-    echoes = int(0.3 * STAGE.steps * STAGE.accumulate)
-    others = [n for n in range(12) if n % 2 == 0 or n >= 2 * echoes]
-    for place, number in enumerate(others):
-        assert torch.equal(mixed.batch(number).ids, plain.batch(place).ids)
+def test_the_first_two_tokens_of_each_answer_weigh_more(run: steps.Run) -> None:
+    rows = load_rows(run.data("sheets-train.npz"))
+    ids, marks = rows.row(0)
+    weights = sheet_batch([(ids, marks)], 0.0, np.random.default_rng(0), opening=4.0).weights[0, : len(ids)].numpy()
+    for branch in range(1, int(marks.max() >> 1) + 1):
+        answer = weights[marks == 2 * branch + 1]
+        assert answer[:2].tolist() == [4.0, 4.0]
+        assert (answer[2:] == 1.0).all()
+    assert (weights[(marks & 1) == 0] == 0).all()
+
+
+# -- first weights ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", ["tiny", "small"])
+def test_first_weights_repeat_what_they_have_read_once(size: str) -> None:
+    """Random tokens, twice: nothing but copying can tell the second half; random weights cannot."""
+    shape = RECIPES[size].shape
+    generator = torch.Generator().manual_seed(3)
+    once = torch.randint(1, shape.vocabulary, (16, 40), generator=generator)
+    twice = torch.cat([once, once], 1)
+
+    def copied(model: Decoder) -> float:
+        with torch.no_grad():
+            guess = model.logits(model(twice)).argmax(-1)
+        return float((guess[:, 41:-1] == twice[:, 42:]).float().mean())
+
+    model = Decoder(shape)
+    assert copied(model) < 0.05
+    start_copying(model, seed=1)
+    assert copied(model) > 0.7
+    same = Decoder(shape)
+    start_copying(same, seed=1)
+    assert torch.equal(model.token_embd.weight, same.token_embd.weight)
 
 
 # -- what the app sees -----------------------------------------------------------------------------------------------

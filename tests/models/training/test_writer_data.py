@@ -219,7 +219,7 @@ def test_a_usable_text_is_whole_and_grounded() -> None:
 
 
 def test_the_rate_rises_and_falls() -> None:
-    stage = Stage("tune", tokens=100_000, text_share=0, prompt_weight=0, rate=1e-3, batch=500)
+    stage = Stage("tune", tokens=100_000, text_share=0, prompt_share=0, rate=1e-3, batch=500)
     rates = [stage.rate_at(step) for step in range(stage.steps)]
     assert stage.steps == 200
     assert max(rates) == pytest.approx(1e-3)
