@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from llmrec.engine.cli_output import ago, as_json, show
-from llmrec.engine.cli_shared import Moment, json_option, plain_option, user_option, with_engine
+from llmrec.engine.cli_shared import Moment, json_option, plain_option, user_option, with_catalogue
 from llmrec.engine.facade import Engine
 from llmrec.engine.interests import ACTIONS
 from llmrec.engine.records import ItemId, Kind
@@ -20,7 +20,7 @@ from llmrec.engine.records import ItemId, Kind
 @click.option("--value", type=float, help="Seconds, for dwell.")
 @user_option
 @json_option
-@with_engine
+@with_catalogue
 def log(engine: Engine, kind: str, item: str, at: float | None, value: float | None, user: str, json_: bool) -> None:
     """Record one interaction."""
     batch = engine.record(user, ItemId(item), Kind(kind), at, value=value)
@@ -35,7 +35,7 @@ def log(engine: Engine, kind: str, item: str, at: float | None, value: float | N
 @click.command()
 @user_option
 @json_option
-@with_engine
+@with_catalogue
 def undo(engine: Engine, user: str, json_: bool) -> None:
     """Take back the newest interaction."""
     _taken(engine.undo(user).change, "undone", json_)
@@ -44,7 +44,7 @@ def undo(engine: Engine, user: str, json_: bool) -> None:
 @click.command()
 @user_option
 @json_option
-@with_engine
+@with_catalogue
 def redo(engine: Engine, user: str, json_: bool) -> None:
     """Take back the newest undo."""
     _taken(engine.redo(user).change, "redone", json_)
@@ -63,7 +63,7 @@ def _taken(change: Any, word: str, json_: bool) -> None:
 @click.option("--as-of", type=Moment(), help="As they were at a past moment.")
 @json_option
 @plain_option
-@with_engine
+@with_catalogue
 def interests(engine: Engine, user: str, as_of: float | None, json_: bool, plain: bool) -> None:
     """What you like now and always, in words."""
     found = engine.interests(user, as_of)
@@ -93,7 +93,7 @@ def _control(action: str) -> click.Command:
     @click.argument("interest")
     @click.option("--days", type=click.FloatRange(0.01, 3650), help="How long, for snooze; 1 by default.")
     @user_option
-    @with_engine
+    @with_catalogue
     def command(engine: Engine, interest: str, days: float | None, user: str) -> None:
         batch = engine.control(user, interest, action, days=days)
         click.echo(f"{batch.change.title if batch.change else action}; `llmrec undo` takes it back")
@@ -107,7 +107,7 @@ CONTROLS = [_control(action) for action in ACTIONS if action != "reset"]  # `llm
 @click.command()
 @click.argument("command", nargs=-1, required=True)
 @user_option
-@with_engine
+@with_catalogue
 def steer(engine: Engine, command: tuple[str, ...], user: str) -> None:
     """Steer in words: llmrec steer more sailing, less politics this week."""
     batch = engine.steer(user, " ".join(command))

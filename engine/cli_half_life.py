@@ -6,7 +6,7 @@ from dataclasses import asdict
 import click
 
 from llmrec.engine.cli_output import as_json, progress_bar
-from llmrec.engine.cli_shared import json_option, with_engine
+from llmrec.engine.cli_shared import json_option, with_catalogue
 from llmrec.engine.facade import Engine
 from llmrec.engine.half_life import CHOICES, HalfLife, in_words
 from llmrec.engine.records import DEFAULT_USER, ItemId
@@ -21,7 +21,7 @@ _AS_BEFORE = "auto"
 @click.argument("how_long", required=False, type=click.Choice([*CHOICES, _AS_BEFORE]))
 @click.option("--user", default=DEFAULT_USER, show_default=True, help="Who says so; `undo` takes it back.")
 @json_option
-@with_engine
+@with_catalogue
 def half_life(engine: Engine, item: str, how_long: str | None, user: str, json_: bool) -> None:
     """How long an item stays worth reading; say "2 days", "2 weeks", "6 months" or "years" to correct it."""
     if how_long is not None:
@@ -41,7 +41,7 @@ def _said(found: HalfLife) -> str:
 
 @click.command()
 @click.option("-n", "most", type=click.IntRange(1), help="At most so many; all by default.")
-@with_engine
+@with_catalogue
 def judge(engine: Engine, most: int | None) -> None:
     """Let the writer say of each item whether it will be useful in a year; a stop keeps what is done."""
     if not engine.status().writer:

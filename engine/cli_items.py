@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from llmrec.engine.cli_half_life import AT_IMPORT, judge_items
-from llmrec.engine.cli_output import day, progress_bar
-from llmrec.engine.cli_shared import chosen_store, say_of_models, with_engine
+from llmrec.engine.cli_output import bars, day
+from llmrec.engine.cli_shared import chosen_store, prepare, say_of_models, with_engine
 from llmrec.engine.facade import Engine
 from llmrec.engine.importers import Problems
 from llmrec.engine.paths import find_paths
@@ -42,14 +42,14 @@ def _skipped(problems: Problems) -> None:
 
 
 def _index(engine: Engine) -> None:
-    """Make missing vectors under a bar; a stop keeps what is done."""
+    """Make missing vectors, and what a large catalogue is ranked by, under bars; a stop keeps the vectors."""
     ranked_by = engine.encoder_id
-    with progress_bar("vectors") as advance:
-        made, last = 0, None
-        for progress in engine.index():
-            advance(progress.done, progress.total)
-            made += progress.done - last.done if last is not None and last.what == progress.what else 0
-            last = progress
+    made, last = 0, None
+    for progress in bars(engine.index()):
+        if last is not None and last.what == progress.what and progress.what.startswith("vectors"):
+            made += progress.done - last.done
+        last = progress
+    prepare(engine)
     if made:
         click.echo(f"{made} vectors made by {engine.encoder_id}.")
     if engine.encoder_id != ranked_by:

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from llmrec.engine.cli_output import as_json, show
-from llmrec.engine.cli_shared import Moment, json_option, plain_option, say_of_models, user_option, with_engine
+from llmrec.engine.cli_shared import Moment, json_option, plain_option, say_of_models, user_option, with_catalogue
 from llmrec.engine.facade import Engine
 from llmrec.engine.policies import POLICIES
 from llmrec.engine.records import ItemId, View, Why
@@ -26,7 +26,7 @@ NO_EVIDENCE = "nothing you did speaks for its rank yet, so there is nothing to p
 @click.option("--varied", is_flag=True, help="As on screen: duplicates folded, variety, two exploration slots.")
 @json_option
 @plain_option
-@with_engine
+@with_catalogue
 def recommend(
     engine: Engine,
     user: str,
@@ -87,7 +87,7 @@ def _title(engine: Engine, item: str | None) -> str:
 @click.option("--words", is_flag=True, help="Also a sentence on it by the writer, checked against the evidence.")
 @user_option
 @json_option
-@with_engine
+@with_catalogue
 def why(engine: Engine, item: str, words: bool, user: str, json_: bool) -> None:
     """What an item's score is made of, and its rank without the click that matters most."""
     found = engine.why(user, ItemId(item))
@@ -126,7 +126,7 @@ def _say_in_words(engine: Engine, user: str, found: Why) -> None:
 @click.option("-k", default=4, show_default=True, type=click.IntRange(1, 12), help="How many candidate texts.")
 @user_option
 @json_option
-@with_engine
+@with_catalogue
 def write(engine: Engine, item: str, k: int, user: str, json_: bool) -> None:
     """The candidate texts of an item, their probabilities, and the chosen one."""
     *_, last = engine.write(user, ItemId(item), k=k)
@@ -147,7 +147,7 @@ def write(engine: Engine, item: str, k: int, user: str, json_: bool) -> None:
 @click.option("-n", default=10, show_default=True, type=click.IntRange(1, 1_000), help="How many.")
 @json_option
 @plain_option
-@with_engine
+@with_catalogue
 def search(engine: Engine, text: str, n: int, json_: bool, plain: bool) -> None:
     """Find items by words and by meaning."""
     rows = [{**asdict(hit), "score": round(hit.score, 6)} for hit in engine.search(text, n)]

@@ -2,12 +2,15 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import Any
 
 import click
+
+from llmrec.engine.records import Progress
 
 
 def as_json(value: Any) -> None:
@@ -58,6 +61,15 @@ def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
             bar.update(task, completed=done, total=total)
 
         yield advance
+
+
+def bars(work: Iterable[Progress]) -> Iterator[Progress]:
+    """Long work under a bar for each thing that it does; passes on how far it is."""
+    for what, steps in groupby(work, key=lambda progress: progress.what):
+        with progress_bar(what) as advance:
+            for progress in steps:
+                advance(progress.done, progress.total)
+                yield progress
 
 
 def day(seconds: float) -> str:

@@ -5,7 +5,7 @@ from dataclasses import asdict
 import click
 
 from llmrec.engine.cli_output import as_json, show
-from llmrec.engine.cli_shared import json_option, with_engine
+from llmrec.engine.cli_shared import json_option, with_catalogue
 from llmrec.engine.facade import Engine
 from llmrec.engine.policies import POLICIES
 from llmrec.engine.records import DEFAULT_USER
@@ -15,7 +15,7 @@ from llmrec.engine.records import DEFAULT_USER
 @click.option("--user", default=DEFAULT_USER, show_default=True, help="Whose log.")
 @click.option("--adopt", metavar="METHOD", help="Rank with this method from now on; `blend` is the default.")
 @json_option
-@with_engine
+@with_catalogue
 def report(engine: Engine, user: str, adopt: str | None, json_: bool) -> None:
     """Whether another method or clock would have served your own log better."""
     if adopt is not None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from llmrec.engine.cli_output import bars
 from llmrec.engine.facade import Engine
 from llmrec.engine.records import DEFAULT_USER
 from llmrec.engine.switching import short_name
@@ -48,6 +49,24 @@ def with_engine(command: Callable[..., None]) -> Callable[..., None]:
             command(engine, *args, **kwargs)
 
     return wrapped
+
+
+def with_catalogue(command: Callable[..., None]) -> Callable[..., None]:
+    """The same for a command that ranks or searches: what a large catalogue needs for it is made under a bar."""
+
+    @with_engine
+    @functools.wraps(command)
+    def wrapped(engine: Engine, *args: Any, **kwargs: Any) -> None:
+        prepare(engine)
+        command(engine, *args, **kwargs)
+
+    return wrapped
+
+
+def prepare(engine: Engine) -> None:
+    """Read the catalogue, under a bar where that takes long; a stop leaves nothing half made."""
+    for _ in bars(engine.prepare()):
+        pass
 
 
 def say_of_models(engine: Engine) -> None:

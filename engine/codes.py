@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from llmrec.engine.records import IntArray
+from llmrec.engine.records import BoolArray, IntArray
 from llmrec.engine.spaces import JointSpace
 from llmrec.engine.vectors import DoubleArray, RowArray, top_k
 from llmrec.engine.words import IndexArray, SparseRows, WordIndex
@@ -18,7 +18,6 @@ from llmrec.models import FloatArray
 
 Codes8 = npt.NDArray[np.int8]
 Signs = npt.NDArray[np.uint64]
-BoolArray = npt.NDArray[np.bool_]
 
 _KEPT = 20
 """One item in so many is left after the pass over the signs."""
@@ -95,17 +94,17 @@ class Codes:
         """Rows p of some items in the joint space. (m,) -> (m, k)."""
         return np.asarray(self.white(rows) * (self.lengths[rows, None] * np.sqrt(self.space.variance)), np.float32)
 
-    def nearest(self, query: FloatArray, k: int, barred: RowArray) -> RowArray:
+    def nearest(self, query: FloatArray, k: int, barred: BoolArray) -> RowArray:
         """About the best k items by dot product with a query in the whitened space, in any order.
 
         Args:
             query: (k,)
             k: how many.
-            barred: rows of items that are not wanted.
+            barred: (n,) whether an item is not wanted.
         """
         probe = self.scale * query
         apart = self._apart(probe)
-        apart[barred] = np.iinfo(np.uint16).max
+        apart[np.flatnonzero(barred)] = np.iinfo(np.uint16).max
         left = _about_least(apart, max(_LEAST, len(apart) // _KEPT))
         left = left[apart[left] < np.iinfo(np.uint16).max]
         return left[top_k(_scan(self.codes[left], probe), k)]

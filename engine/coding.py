@@ -9,8 +9,8 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 
 import numpy as np
 
-from llmrec.engine.codes import BoolArray, Codes, packed
-from llmrec.engine.records import Progress
+from llmrec.engine.codes import Codes, packed
+from llmrec.engine.records import BoolArray, Progress
 from llmrec.engine.spaces import JointRows, JointSpace
 from llmrec.engine.vectors import RowArray
 from llmrec.engine.words import SparseRows, WordIndex, count_words, joined_rows, taken_rows
@@ -76,7 +76,7 @@ def grown(old: Codes, vectors: FloatArray, stale: BoolArray, pages: Pages) -> Ge
 
 def still_fitted(old: Codes, stale: BoolArray) -> int:
     """How many of the items on which words and space were fitted have not changed since, at least."""
-    return int(old.fitted) - int(np.count_nonzero(stale[: len(old.lengths)] & (old.lengths > 0)))
+    return int(old.fitted) - int(np.count_nonzero(stale[: len(old.lengths)] & (old.lengths[: len(stale)] > 0)))
 
 
 def spread(n: int, count: int) -> RowArray:

@@ -25,8 +25,9 @@ def why(live: Live, lists: Lists, user: str, person: Person, item: ItemId, view:
     """Parts of the score, and the counterfactual: the rank without the event that has the largest share in it."""
     row = live.items.rows[item]
     shown = replace(view, keep=frozenset({item, *view.keep}))
+    rank = lists.rank(person, shown, now, row)  # which says among which rows it is ranked
     score = float(person.policy.scores(now)[row])
-    found = Why(item, lists.rank(person, shown, now, row), score, reasons(person, row, now))
+    found = Why(item, rank, score, reasons(person, row, now))
     by_event: defaultdict[int, float] = defaultdict(float)
     for part in person.policy.explain(row, now):
         if part.event is not None:

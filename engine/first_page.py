@@ -9,8 +9,7 @@ from itertools import zip_longest
 import numpy as np
 
 from llmrec.engine.catalogue import Catalogue
-from llmrec.engine.items import BoolArray
-from llmrec.engine.records import IntArray
+from llmrec.engine.records import BoolArray, IntArray
 from llmrec.engine.vectors import unit
 from llmrec.models import FloatArray
 

@@ -7,12 +7,11 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from llmrec.engine import half_life, index
 from llmrec.engine.catalogue import Catalogue
 from llmrec.engine.kept_wide import KeptWide
-from llmrec.engine.records import IntArray, Item, ItemId, Progress
+from llmrec.engine.records import BoolArray, IntArray, Item, ItemId, Progress
 from llmrec.engine.store import ItemColumns, Store
 from llmrec.engine.vectors import DoubleArray
 from llmrec.engine.wide import WideCatalogue
@@ -20,7 +19,6 @@ from llmrec.engine.wide import WideCatalogue
 _PAGE_CACHE = 2_000
 _PLACES = (4, 2, 1, 1)
 """Weight of an item's tags by their place."""
-BoolArray = npt.NDArray[np.bool_]
 
 
 class Items:

@@ -17,10 +17,10 @@ import numpy.typing as npt
 
 from llmrec.engine import coding
 from llmrec.engine.catalogue import REFIT
-from llmrec.engine.codes import BoolArray, Codes
+from llmrec.engine.codes import Codes
 from llmrec.engine.half_life import by_rule
 from llmrec.engine.kept_space import name_of
-from llmrec.engine.records import IntArray, Progress
+from llmrec.engine.records import BoolArray, IntArray, Progress
 from llmrec.engine.store import ItemColumns, Store
 from llmrec.engine.vectors import DoubleArray, unit
 from llmrec.models import FloatArray
@@ -29,6 +29,8 @@ _FORMAT = b"2"
 _BLOCK = 8_192
 _IN_MEMORY = ("codes", "signs", "lengths", "characters")
 """What every ranking reads; the rest is left on disk."""
+_OWN = ("half_lives", "hashes", "saved")
+"""What is kept beside vectors and codes."""
 ByteArray = npt.NDArray[np.uint8]
 Arrays = dict[str, np.ndarray[Any, np.dtype[Any]]]
 
@@ -43,7 +45,13 @@ class Wide:
     """(n,) seconds by rule, nan where unknown."""
     hashes: ByteArray
     """(n, b) of the items' contents."""
+    saved: IntArray
+    """() vectors that the store had ever kept."""
     codes: Codes
+
+    def misses(self, saved: int) -> bool:
+        """Whether a vector may have come since for an item that has none here."""
+        return int(self.saved) != saved and not np.all(self.codes.lengths)
 
     def stale(self, hashes: ByteArray, characters: IntArray) -> BoolArray:
         """(m,) which of m >= n items are new here: the later ones, those changed, and those without a vector so far."""
@@ -75,16 +83,16 @@ class KeptWide:
             How far the making is; nothing where all is there. Who stops half way leaves nothing behind.
         """
         hashes = np.frombuffer(b"".join(columns.hashes), np.uint8).reshape(len(columns.hashes), -1)
-        characters = self._store.lengths_of_words()
-        making = _Making(self._store, model, columns, hashes, characters)
+        characters, saved = self._store.lengths_of_words(), self._store.vectors_saved(model)
+        making = _Making(self._store, model, columns, hashes, characters, np.array(saved))
         if self._folder is None:
             return (yield from making.made(np.zeros((len(hashes), dim), np.float32)))
         of_model = f"{self._prefix}-{sha256(_FORMAT + model.encode()).hexdigest()[:8]}"
-        vectors = f"{self._store.vectors_saved(model)}"
-        digest = sha256(hashes.tobytes() + characters.tobytes() + vectors.encode())
-        place = self._folder / f"{of_model}-{digest.hexdigest()[:16]}"
+        place = self._folder / f"{of_model}-{sha256(hashes.tobytes() + characters.tobytes()).hexdigest()[:16]}"
         kept = _loaded(place, dim, _IN_MEMORY)
-        return kept if kept is not None else (yield from self._kept(place, of_model, making, dim))
+        if kept is not None and not kept.misses(saved):
+            return kept
+        return (yield from self._kept(place, of_model, making, dim))
 
     def _kept(self, place: Path, of_model: str, making: "_Making", dim: int) -> Generator[Progress, None, Wide]:
         """Make the arrays in the folder `place`, perhaps from older ones of the same encoder."""
@@ -97,7 +105,7 @@ class KeptWide:
             mapped = np.lib.format.open_memmap(part / "vectors.npy", mode="w+", dtype=np.float32, shape=(n, dim))
             made = yield from making.made(mapped, old)
             mapped.flush()
-            for name, array in {**made.codes.arrays(), "half_lives": made.half_lives, "hashes": made.hashes}.items():
+            for name, array in {**made.codes.arrays(), **{name: getattr(made, name) for name in _OWN}}.items():
                 np.save(part / f"{name}.npy", array)
             for before in place.parent.glob(f"{self._prefix}-*"):
                 if before != part:
@@ -119,6 +127,7 @@ class _Making:
     columns: ItemColumns
     hashes: ByteArray
     characters: IntArray
+    saved: IntArray
 
     def made(self, vectors: FloatArray, old: Wide | None = None) -> Generator[Progress, None, Wide]:
         """Fill vectors (n, d) that are zero, and make the rest; from `old` where most of it still holds."""
@@ -130,7 +139,7 @@ class _Making:
         else:
             half_lives = self._grown(vectors, old, np.flatnonzero(stale))
             codes = yield from coding.grown(old.codes, vectors, stale, self.store.pages_of_words)
-        return Wide(vectors, half_lives, self.hashes, codes)
+        return Wide(vectors, half_lives, self.hashes, self.saved, codes)
 
     def _all(self, vectors: FloatArray) -> DoubleArray:
         """Read all vectors; returns half-lives by rule."""
@@ -161,8 +170,8 @@ def _loaded(place: Path, dim: int, in_memory: Collection[str] = ()) -> Wide | No
             file.stem: np.load(file, mmap_mode=None if file.stem in in_memory else "r", allow_pickle=False)
             for file in place.glob("*.npy")
         }
-        vectors, half_lives, hashes = (arrays.pop(name) for name in ("vectors", "half_lives", "hashes"))
-        found = Wide(vectors, np.array(half_lives), hashes, Codes.of(arrays))
+        vectors, half_lives, hashes, saved = (arrays.pop(name) for name in ("vectors", *_OWN))
+        found = Wide(vectors, np.array(half_lives), hashes, saved, Codes.of(arrays))
         n = len(hashes)
         if vectors.shape != (n, dim) or {len(half_lives), len(found.codes.codes), len(found.codes.starts) - 1} != {n}:
             raise ValueError("it is not of these items")

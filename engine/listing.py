@@ -7,9 +7,9 @@ from typing import Any, overload
 import numpy as np
 import numpy.typing as npt
 
-from llmrec.engine.items import BoolArray, Items
+from llmrec.engine.items import Items
 from llmrec.engine.person import Person
-from llmrec.engine.records import NEW, IntArray, ItemId, View
+from llmrec.engine.records import NEW, BoolArray, IntArray, ItemId, View
 from llmrec.models import FloatArray
 
 ObjectArray = np.ndarray[Any, np.dtype[np.object_]]

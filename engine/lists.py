@@ -33,8 +33,10 @@ class Lists:
         """The rows of a view by score; of everything a little where the user is new."""
         items = self._live.items
         matching = {i for i, _ in self._store.find_words(view.query, len(items))} if view.query else None
+        mask = visible(items, person, view, now, matching)
+        person.look_among(mask if view.query or view.domain is not None else None)
         scores = person.policy.scores(now)
-        found = ordered(scores, visible(items, person, view, now, matching))
+        found = ordered(scores, mask)
         if view.query or not person.new:
             return found
         rows = first_page(found.rows, items.catalogue, [items.in_domain(domain) for domain in items.domains])

@@ -16,7 +16,8 @@ from llmrec.engine.interests import DAY, STRENGTH, Cluster, InterestModel
 from llmrec.engine.log import LogEntry
 from llmrec.engine.policies import Policy, make_policy
 from llmrec.engine.policies.essay import Essay
-from llmrec.engine.records import Interaction, ItemId, Kind
+from llmrec.engine.policies.shortlist import Shortlist
+from llmrec.engine.records import BoolArray, Interaction, ItemId, Kind
 from llmrec.models import FloatArray
 
 _MARK_ORDER = (Kind.PURCHASE, Kind.SAVE, Kind.LIKE, Kind.FINISH, Kind.DISLIKE, Kind.SKIP, Kind.OPEN, Kind.DWELL)
@@ -73,6 +74,11 @@ class Person:
         """Unix seconds at which the state must be replayed because a snooze or a steering phrase ends."""
         self._latest = float("-inf")
         self._before: deque[_Before] = deque(maxlen=max(2, min(16, _KEPT_ROWS // max(len(catalogue), 1))))
+
+    def look_among(self, wanted: BoolArray | None) -> None:
+        """Rank for a list of some rows alone (n,): where only a shortlist is ranked, it is taken from them."""
+        if isinstance(self.policy, Shortlist):
+            self.policy.look_among(wanted)
 
     @property
     def new(self) -> bool:

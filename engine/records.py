@@ -11,6 +11,7 @@ import numpy.typing as npt
 from llmrec.models import FloatArray
 
 ItemId = NewType("ItemId", str)
+BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int32]
 
 DEFAULT_USER = "me"

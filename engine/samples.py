@@ -20,7 +20,7 @@ _DAY = 86_400.0
 def prepare(engine: Engine, now: float) -> None:
     """Fill an empty store with the bundled items and people; once a day, bring the items' dates up to date."""
     loaded = engine.setting(_LOADED)
-    if engine.status().items == 0:
+    if engine.store.count_items() == 0:
         load_samples(engine, now)
     elif loaded and now - float(loaded) > _DAY:
         engine.add_items(_items(now))

@@ -47,7 +47,8 @@ class Asks:
     # Questions: each looks at its `Cancel` where it can take long.
 
     def start(self, cancel: Cancel) -> Iterable[Message]:
-        """Everything the first screen needs, what it needs first at first."""
+        """Everything the first screen needs, what it needs first at first; a large catalogue is made ready before."""
+        yield from map(Indexed, self._engine.prepare(cancel))
         domains = tuple(name for name in self._engine.domains() if name != "all")
         kept = self._engine.setting(DOMAIN, domains[0] if domains else "")
         domain = kept if kept in domains and len(domains) > 1 else None

@@ -20,7 +20,8 @@ import numpy as np
 
 from llmrec.engine.policies import experts
 from llmrec.engine.policies.base import DAY, Contribution, Policy
-from llmrec.engine.records import Interaction
+from llmrec.engine.records import BoolArray, Interaction
+from llmrec.engine.vectors import RowArray
 from llmrec.engine.wide import Pool, WideCatalogue
 from llmrec.models import FloatArray
 
@@ -62,7 +63,16 @@ class Shortlist:
         self._ranking = make(self._pool)
         self._state = _State((), (), self._ranking.snapshot(), ())
         self._settled = -1
+        self._wanted: BoolArray | None = None
         self._found: tuple[tuple[Interaction, ...], int, tuple[int, ...]] | None = None
+
+    def look_among(self, wanted: BoolArray | None) -> None:
+        """Seek candidates among some rows alone (n,) from now on, as for a list of one domain; None is all of them.
+
+        What was learnt does not change by it.
+        """
+        if not np.array_equal(wanted, self._wanted):  # type: ignore[arg-type]
+            self._wanted, self._found = wanted, None
 
     # -- learning ----------------------------------------------------------------------------------------------
 
@@ -100,16 +110,22 @@ class Shortlist:
         return [replace(event, row=self._pool.place(event.row)) for event in step]
 
     def _candidates(self, now: float) -> tuple[int, ...]:
-        """The items nearest to what is liked that are out by now and were not touched."""
+        """The items nearest to what is liked that are wanted, out by now and were not touched."""
         count = self.catalogue.later_than(now)
         if self._found is None or self._found[0] is not self._state.events or self._found[1] != count:
-            query = self._query()
-            barred = np.array(self._state.touched, np.int64)
+            barred = ~self._wanted if self._wanted is not None else np.zeros(len(self.catalogue), np.bool_)
+            barred[np.array(self._state.touched, np.int64)] = True
             if count:
-                barred = np.union1d(barred, np.flatnonzero(self.catalogue.published > now))
-            rows = self.catalogue.codes.nearest(query, self._count, barred) if np.any(query) else ()
-            self._found = self._state.events, count, tuple(int(row) for row in rows)
+                barred |= self.catalogue.published > now
+            self._found = self._state.events, count, tuple(self._sought(barred).tolist())
         return self._found[2]
+
+    def _sought(self, barred: BoolArray) -> RowArray:
+        """All that are not barred, where these are few, else those nearest to what is liked."""
+        if len(barred) - np.count_nonzero(barred) <= self._count:
+            return np.flatnonzero(~barred)
+        query = self._query()
+        return self.catalogue.codes.nearest(query, self._count, barred) if np.any(query) else np.empty(0, np.int64)
 
     def _query(self) -> FloatArray:
         """The query of the module, (k,)."""

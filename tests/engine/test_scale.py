@@ -1,16 +1,21 @@
 """The engine over catalogues too large for exact search: it finds the same, through the index that suits them."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from conftest import NOW, Clock
 
-from llmrec.engine import Engine, Item, ItemId, Kind, LlmrecError, index
+from llmrec.engine import Engine, Item, ItemId, Kind, LlmrecError, View, index, policies, wide
 from llmrec.engine.cli import main
+from llmrec.engine.codes import Codes
 from llmrec.engine.index import ExactIndex, GraphIndex, RescoredIndex
+from llmrec.engine.policies.shortlist import Shortlist
 from llmrec.engine.wide import WideCatalogue
 from llmrec.models.hashing import HashingEmbedder
 
@@ -109,6 +114,92 @@ def test_what_is_kept_of_a_large_catalogue_serves_until_it_changes(
         assert len(engine.view("me").ids) == 300
         assert len(kept()) == 1
         assert kept() != [place]
+
+
+def test_a_narrow_view_of_a_large_catalogue_is_ranked_among_its_own(
+    open_store: Callable[[], Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    narrow = [View("small"), View(query="w3")]
+
+    def ranked(engine: Engine) -> list[list[str]]:
+        for liked in ("i3", "i40", "i77"):
+            engine.record("me", ItemId(liked), Kind.LIKE)
+        return [list(engine.view("me", view).ids) for view in narrow]
+
+    with open_store() as engine:
+        fill(engine)
+        engine.add_items(replace(item, id=ItemId(f"s{item.id}"), domain="small") for item in items(340)[300:])
+        list(engine.index())
+        exactly = ranked(engine)
+        for _ in range(3):
+            engine.undo("me")
+    monkeypatch.setattr(index, "EXACT_UP_TO", 100)
+    monkeypatch.setattr(wide, "SAMPLE", 25)
+    monkeypatch.setattr(policies, "Shortlist", partial(Shortlist, candidates=24))
+    with open_store() as engine:
+        found = ranked(engine)
+        everything = list(engine.view("me").ids)
+        for own, other, view in zip(found, exactly, narrow, strict=True):
+            assert set(own) == set(other)
+            assert len(set(own[:10]) & set(other[:10])) >= 9
+            why = engine.why("me", ItemId(own[0]), view=view)
+            assert why.rank == 1
+            assert sum(reason.amount for reason in why.reasons) == pytest.approx(why.score, abs=1e-3)
+        assert list(engine.view("me").ids) == everything, "looking elsewhere changes nothing"
+
+
+def test_what_a_large_catalogue_needs_is_made_under_a_bar_and_only_once(
+    open_store: Callable[[], Engine], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(index, "EXACT_UP_TO", 100)
+    with open_store() as engine:
+        engine.add_items(items())
+        made = [progress for progress in engine.index() if progress.what == "catalogue"]
+        assert [progress.done for progress in made] == sorted(progress.done for progress in made)
+        assert made[-1].done == made[-1].total == 300
+        assert not list(engine.prepare())
+    with open_store() as engine:
+        assert not list(engine.prepare())
+        engine.add_items([Item(ItemId("new"), "w1 w2")])
+        stopped = Event()
+        assert next(engine.prepare(stopped)).total == 301
+        for progress in engine.prepare(stopped):
+            assert progress.done == 0
+            stopped.set()
+        assert not list((tmp_path / "cache").glob("*.part"))
+        assert "new" in engine.view("me").ids
+
+
+def test_a_large_catalogue_that_grows_keeps_what_it_has(
+    open_store: Callable[[], Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index, "EXACT_UP_TO", 100)
+
+    def codes(engine: Engine) -> Codes:
+        catalogue = engine.items_in_memory.catalogue
+        assert isinstance(catalogue, WideCatalogue)
+        return catalogue.codes
+
+    with open_store() as engine:
+        fill(engine)
+        before = codes(engine)
+        engine.add_items([Item(ItemId(f"n{k}"), "rare tide tables", "rare rare") for k in range(20)])
+        engine.add_items([Item(ItemId("i7"), "other words", "w1 w1 w1")])
+        list(engine.index())
+        after = codes(engine)
+        same = np.arange(300) != 7
+        assert np.array_equal(after.codes[:300][same], before.codes[same])
+        assert not np.array_equal(after.codes[7], before.codes[7])
+        assert list(after.words.vocabulary) == list(before.words.vocabulary)
+        assert int(after.fitted) == 299
+        assert np.allclose(np.linalg.norm(engine.items_in_memory.catalogue.vectors, axis=1), 1, atol=1e-5)
+        assert engine.search("rare tide tables", 1)[0].id.startswith("n")
+    with open_store() as engine:
+        assert not list(engine.prepare()), "kept as it has grown"
+        engine.add_items([Item(ItemId(f"m{k}"), "rare tide tables", "rare rare") for k in range(80)])
+        list(engine.index())
+        assert "rare" in codes(engine).words.vocabulary, "after much growth all is fitted again"
+        assert int(codes(engine).fitted) == 400
 
 
 def test_a_graph_is_built_when_told_to_and_serves_until_the_items_change(open_store: Callable[[], Engine]) -> None:

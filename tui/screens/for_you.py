@@ -149,6 +149,7 @@ class ForYou(ItemScreen, inherit_bindings=False):
 
     def on_started(self, message: Started) -> None:
         """The first answer."""
+        self._note.progress(None)
         self._domains = message.domains
         self.view = View(message.domain, varied=True)
         self.on_ranked(message.ranked)
