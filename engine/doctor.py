@@ -95,7 +95,7 @@ def _process(engine: Engine) -> Iterator[Check]:
     if not says:
         yield Check("model process", True, "none: no model of llama.cpp is in use")
         return
-    yield Check("llama.cpp", True, f"{_binding()}; {features(says['system'])}")
+    yield Check("llama.cpp", True, f"{_binding()}; {features(says['system'])}; {says['blas'] or 'no BLAS'}")
     threads = says["threads"]
     yield Check("threads", True, f"{threads} of {os.cpu_count()} cores for the encoder, {max(1, threads - 1)} to write")
     yield Check("offload", True, _offload(says["gpu"], says["offload"]))

@@ -15,6 +15,7 @@ import jinja2
 import llama_cpp as lib
 import numpy as np
 import numpy.typing as npt
+from llama_cpp._ggml import libggml as ggml
 from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 
 from llmrec.models.errors import ModelFailed, ModelRejected
@@ -321,3 +322,17 @@ def uses_gpu() -> bool:
 def system_info() -> str:
     """The processor features llama.cpp was built for and found."""
     return str(lib.llama_print_system_info().decode())
+
+
+def blas() -> str:
+    """The library of matrix products this build uses, such as "OpenBLAS"; empty for llama.cpp's own.
+
+    `llama_print_system_info` does not name it: it says what a backend tells of itself, and that of BLAS tells nothing.
+    """
+    ggml.ggml_backend_dev_count.restype = ctypes.c_size_t
+    ggml.ggml_backend_dev_get.argtypes, ggml.ggml_backend_dev_get.restype = [ctypes.c_size_t], ctypes.c_void_p
+    for of_device in (ggml.ggml_backend_dev_name, ggml.ggml_backend_dev_description):
+        of_device.argtypes, of_device.restype = [ctypes.c_void_p], ctypes.c_char_p
+    devices = map(ggml.ggml_backend_dev_get, range(ggml.ggml_backend_dev_count()))
+    found = (ggml.ggml_backend_dev_description(each) for each in devices if ggml.ggml_backend_dev_name(each) == b"BLAS")
+    return next(found, b"").decode()

@@ -14,7 +14,7 @@ from llmrec.models.hashing import HashingEmbedder
 from llmrec.models.llamacpp import LlamaWriter
 from tests.models.tiny import tiny_llama
 
-SAYS = {"pid": 7, "threads": 4, "system": "CPU : AVX2 = 1 | NEON = 0 | ", "sandbox": "none", "gpu": True}
+SAYS = {"pid": 7, "threads": 4, "system": "CPU : AVX2 = 1 | NEON = 0 | ", "sandbox": "none", "gpu": True, "blas": ""}
 Checked = Callable[..., dict[str, Check]]
 
 
@@ -49,6 +49,11 @@ def test_it_says_where_each_model_computes(checked: Checked) -> None:
     assert "CPU with AVX2" in found["llama.cpp"].found
     assert found["threads"].found.startswith("4 of ")
     assert found["threads"].found.endswith("3 to write")
+
+
+def test_it_names_the_library_of_matrix_products(checked: Checked) -> None:
+    assert checked(blas="OpenBLAS", offload={})["llama.cpp"].found.endswith("CPU with AVX2; OpenBLAS")
+    assert checked(blas="", offload={})["llama.cpp"].found.endswith("CPU with AVX2; no BLAS")
 
 
 def test_a_build_for_the_processor_is_told_how_to_build_for_a_card(checked: Checked) -> None:
@@ -86,3 +91,8 @@ def test_a_real_writer_has_a_speed(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert found["writer"].found.startswith("tiny@")
     assert found["writer"].found.endswith(" tokens a second")
     assert found["offload"].ok
+    linked = importlib.util.find_spec("llama_cpp")
+    assert linked is not None
+    assert linked.origin is not None
+    if any(Path(linked.origin).parent.glob("lib/*openblas*")):
+        assert found["llama.cpp"].found.endswith("; OpenBLAS")
