@@ -7,7 +7,8 @@ from llmrec.models.training.writer_recipes import Recipe
 
 _ABOUT = """\
 A small decoder that writes one sentence about an item, from several angles, for the llmrec-tui app. Trained from
-scratch; no weights of another model went into it. It runs in llama.cpp.
+scratch; no weights of another model went into it: its first weights were computed so that it copies, see
+`llmrec.models.training.writer_start`. It runs in llama.cpp. Licence: MIT.
 
 ## What it is for
 The prompts of `llmrec.models.prompts`, and nothing else: one sentence from an angle, one sentence for given interests,

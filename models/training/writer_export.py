@@ -53,6 +53,7 @@ def export(model: Decoder, tokenizer: Path, out: Path, kind: Kind) -> Path:
 def _add_shape(writer: gguf.GGUFWriter, model: Decoder, kind: Kind) -> None:
     shape = model.shape
     writer.add_name(NAME)
+    writer.add_license("MIT")
     writer.add_context_length(shape.context)
     writer.add_embedding_length(shape.width)
     writer.add_block_count(shape.layers)
