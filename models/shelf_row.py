@@ -1,5 +1,6 @@
 """One line of the shelf: what is known of a model, from the catalogue or from the file itself."""
 
+import re
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -9,6 +10,9 @@ from llmrec.models import catalogue
 from llmrec.models.catalogue import Entry, Kind
 from llmrec.models.clean import clean
 from llmrec.models.gguf_header import Header
+
+_INITIALS = 4
+"""Letters of the longest word that is written in capitals: AGPL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,17 @@ class About(NamedTuple):
         licence, use = (str(header.metadata.get(f"general.{key}", "")) for key in ("license", "description"))
         count = sum(prod(tensor.shape) for tensor in header.tensors)
         parameters = f"{count / 1e9:.1f} B" if count >= 1e9 else f"{count / 1e6:.0f} M"
-        return cls(parameters, clean(licence, limit=80), clean(use, limit=80))
+        return cls(parameters, spdx(clean(licence, limit=80)), clean(use, limit=80))
+
+
+def spdx(licence: str) -> str:
+    """SPDX's usual spelling of an id that a file has in small letters, as model hubs do: `Apache-2.0`, `CC-BY-SA-4.0`.
+
+    Words of up to four letters are initials; a text that is no such id stays as it is.
+    """
+    if not re.fullmatch(r"[a-z0-9.+-]+", licence):
+        return licence
+    return "-".join(word.upper() if len(word) <= _INITIALS else word.capitalize() for word in licence.split("-"))
 
 
 def namesake(path: Path) -> Entry | None:

@@ -16,7 +16,7 @@ from llmrec.models.hashes import sha256_of
 from llmrec.models.host import Host
 from llmrec.models.llamacpp import LlamaEmbedder, LlamaWriter
 from llmrec.models.shelf import Shelf, default_embedder, default_writer
-from llmrec.models.shelf_row import Row
+from llmrec.models.shelf_row import Row, spdx
 from tests.models.tiny import tiny_bert_folder, tiny_llama
 
 
@@ -55,6 +55,24 @@ def test_the_catalogue_is_complete_and_pinned() -> None:
     assert {entry.kind for entry in entries} == {"encoder", "writer"}
     assert all(entry.pinned and entry.licence and entry.use and entry.parameters for entry in entries)
     assert all(entry.url("https://h/").startswith(f"https://h/{entry.repo}/resolve/") for entry in entries)
+
+
+@pytest.mark.parametrize(
+    ("in_the_file", "shown"),
+    [
+        ("apache-2.0", "Apache-2.0"),
+        ("mit", "MIT"),
+        ("cc-by-sa-4.0", "CC-BY-SA-4.0"),
+        ("bsd-3-clause", "BSD-3-Clause"),
+        ("agpl-3.0", "AGPL-3.0"),
+        ("llama3.2", "Llama3.2"),
+        ("Apache-2.0", "Apache-2.0"),
+        ("see the licence file", "see the licence file"),
+        ("", ""),
+    ],
+)
+def test_a_licence_is_spelled_as_usual(in_the_file: str, shown: str) -> None:
+    assert spdx(in_the_file) == shown
 
 
 BAD = ["file = '../x.gguf'", "repo = 'a/../b/c'", "sha256 = 'abc'", "revision = 'main'", "size = 0", "kind = 'spy'"]
