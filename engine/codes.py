@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from llmrec.engine.index import let_go
 from llmrec.engine.records import BoolArray, IntArray
 from llmrec.engine.spaces import JointSpace
 from llmrec.engine.vectors import DoubleArray, RowArray, top_k
@@ -31,6 +32,8 @@ _WEIGHT = 3
 """What a sign counts more on those half of the axes where the query is larger, about as in a normal distribution."""
 _LEADING = 128
 """Axes that tell which vectors are near; the others hold little of what varies."""
+PARTS = 254
+"""Parts of a step."""
 _SPACE = ("topics", "mean", "axes", "variance")
 
 
@@ -45,6 +48,8 @@ class Codes:
     """(k,) what one step of a code is worth on each axis."""
     codes: Codes8
     """(n, k) of the whitened unit rows."""
+    fine: Codes8
+    """(n, k) what the codes leave of each row, in parts of a step; read of a few items only, so it stays on disk."""
     signs: Signs
     """(ceil(k / 64), n) which of the codes are above 0, a bit each."""
     lengths: FloatArray
@@ -87,8 +92,10 @@ class Codes:
         return cls(space, WordIndex.from_arrays(words), **own)  # type: ignore[arg-type]
 
     def white(self, rows: RowArray) -> FloatArray:
-        """Whitened unit rows of some items. (m,) -> (m, k)."""
-        return self.codes[rows] * self.scale
+        """Whitened unit rows of some items, as good as exact. (m,) -> (m, k)."""
+        steps = self.codes[rows] + np.asarray(self.fine[rows], np.float32) / PARTS
+        let_go(self.fine)
+        return np.asarray(steps * self.scale, np.float32)
 
     def rows(self, rows: RowArray) -> FloatArray:
         """Rows p of some items in the joint space. (m,) -> (m, k)."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 
 import numpy as np
 
-from llmrec.engine.codes import Codes, packed
+from llmrec.engine.codes import PARTS, Codes, Codes8, packed
 from llmrec.engine.records import BoolArray, Progress
 from llmrec.engine.spaces import JointRows, JointSpace
 from llmrec.engine.vectors import RowArray
@@ -90,7 +90,8 @@ class _Maker:
     def __init__(self, space: JointSpace, words: WordIndex, vectors: FloatArray, scale: FloatArray) -> None:
         self._space, self._words, self._vectors, self._scale = space, words, vectors, scale
         n, k = len(vectors), len(space.variance)
-        self._codes, self._signs = np.empty((n, k), np.int8), np.empty((-(-k // 64), n), np.uint64)
+        self._codes, self._fine = np.empty((n, k), np.int8), np.empty((n, k), np.int8)
+        self._signs = np.empty((-(-k // 64), n), np.uint64)
         self.lengths, self._characters = np.zeros(n, np.float32), np.zeros(n, np.int32)
         self._sparse: list[SparseRows] = []
         self.at = 0
@@ -110,15 +111,17 @@ class _Maker:
         sparse, rows = self._words.read(texts), self.at + places
         joint = _joint(self._space, self._words.of(sparse), np.asarray(self._vectors[rows]))
         inverse = joint.inverse_lengths[0]
-        codes = np.clip(np.rint(_white(joint) / self._scale), -127, 127).astype(np.int8)
+        steps = _white(joint) / self._scale
+        codes = _in_eight_bits(steps)
         self._codes[rows], self._signs[:, rows] = codes, packed(codes > 0)
+        self._fine[rows] = _in_eight_bits(PARTS * (steps - codes))
         self.lengths[rows] = np.divide(1, inverse, out=np.zeros_like(inverse), where=inverse > 0)
         self._characters[rows] = [len(text) for text in texts]
         return sparse
 
     def _take(self, old: Codes, rows: RowArray, sparse: SparseRows, order: RowArray) -> SparseRows:
         """Take items over; returns their words after others', put into an order."""
-        self._codes[rows], self._signs[:, rows] = old.codes[rows], old.signs[:, rows]
+        self._codes[rows], self._fine[rows], self._signs[:, rows] = old.codes[rows], old.fine[rows], old.signs[:, rows]
         self.lengths[rows], self._characters[rows] = old.lengths[rows], old.characters[rows]
         return taken_rows(joined_rows([sparse, taken_rows(old.sparse, rows)]), order)
 
@@ -131,6 +134,7 @@ class _Maker:
             words=self._words,
             scale=self._scale,
             codes=self._codes,
+            fine=self._fine,
             signs=self._signs,
             lengths=self.lengths,
             characters=self._characters,
@@ -157,6 +161,10 @@ def _white(joint: JointRows) -> FloatArray:
     """Whitened unit rows, (m, k)."""
     root = np.sqrt(1 / joint.space.variance).astype(np.float32)
     return joint.rows * root * joint.inverse_lengths[0, :, None]
+
+
+def _in_eight_bits(numbers: FloatArray) -> Codes8:
+    return np.clip(np.rint(numbers), -127, 127).astype(np.int8)
 
 
 def _scale(joint: JointRows) -> FloatArray:

@@ -97,7 +97,7 @@ class GraphIndex:
             if path is not None:
                 self._graph.save(str(path))
         self._new = ExactIndex(vectors[len(self._graph) :])
-        _let_go(vectors)
+        let_go(vectors)
 
     def __len__(self) -> int:
         return len(self._vectors)
@@ -137,12 +137,12 @@ def _best(vectors: FloatArray, rows: RowArray, query: FloatArray, k: int) -> tup
     """The best k of some candidate rows and their dot products; equal scores in row order."""
     rows = np.sort(rows)
     scores = vectors[rows] @ query  # (c, d) @ (d,) -> (c,)
-    _let_go(vectors)
+    let_go(vectors)
     found = top_k(scores, k)
     return rows[found], scores[found]
 
 
-def _let_go(vectors: FloatArray) -> None:
+def let_go(vectors: FloatArray) -> None:
     """Take a memory map's pages out of this process; they stay in the system's cache, as long as it has room.
 
     A row that is read brings in all the pages around it: within some searches that would be the whole file.

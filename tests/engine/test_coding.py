@@ -5,6 +5,7 @@ from conftest import finished
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from llmrec.engine.catalogue import Catalogue
 from llmrec.engine.codes import Codes
 from llmrec.engine.coding import fitted, grown, still_fitted
 from llmrec.engine.vectors import unit
@@ -38,6 +39,13 @@ def test_encoding_any_of_the_items_again_changes_nothing(stale: list[bool], size
 def test_items_that_come_later_are_encoded_as_if_they_had_been_there(n: int, size: int) -> None:
     first = finished(grown(OLD, VECTORS[:n], np.zeros(n, np.bool_), lambda: pages(size, n)))
     assert same(finished(grown(first, VECTORS, np.arange(90) >= n, lambda: pages(size))), OLD)
+
+
+def test_a_row_is_read_back_as_good_as_exact() -> None:
+    exact = Catalogue(VECTORS, texts=TEXTS).joint
+    white = exact.rows / np.sqrt(OLD.space.variance) * exact.inverse_lengths[0, :, None]
+    assert np.all(np.abs(OLD.white(np.arange(90)) - white) <= OLD.scale / 400)
+    assert np.allclose(OLD.rows(np.arange(90)), exact.rows, atol=1e-3)
 
 
 def test_codes_outlive_a_file() -> None:
