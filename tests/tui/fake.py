@@ -101,6 +101,8 @@ class FakeEngine:
         self.writing = 0
         """Calls of `write` under way."""
         self.pending = 0
+        self.unmade = 0
+        """From which of three steps on a large catalogue is still to be made ready; 0 where it is."""
         self.writer = ""
         """Name of the writer, which works ahead."""
         self.phrased: Phrased | None = None
@@ -124,6 +126,9 @@ class FakeEngine:
 
     def domains(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(item.domain for item in self._items.values()))
+
+    def prepare(self, cancel: Cancel) -> Iterator[Progress]:
+        return (Progress(done, 3, "catalogue") for done in range(self.unmade, 4)) if self.unmade else iter(())
 
     def warm(self) -> None:
         pass

@@ -2,15 +2,20 @@
 
 import subprocess
 import sys
+from itertools import islice
 from pathlib import Path
+from threading import Event
 
 import pytest
 
 from llmrec.engine import DEFAULT_USER, Engine
 from llmrec.models.hashing import HashingEmbedder
 from llmrec.tui import __main__ as start
+from llmrec.tui.asks import Asks
+from llmrec.tui.messages import Started
 from llmrec.tui.screens.reader import Reader
 from tests.tui.conftest import Opened
+from tests.tui.fake import FakeEngine
 from tests.tui.terminal import Terminal
 
 COMMAND = [sys.executable, "-m", "llmrec.tui"]
@@ -79,6 +84,22 @@ def test_the_first_paint_loads_neither_models_nor_parsers() -> None:
 
 def test_the_default_user_is_the_scripts_default_user() -> None:
     assert start._parser().parse_args([]).user == DEFAULT_USER
+
+
+def test_how_far_a_large_catalogue_is_comes_before_the_first_list() -> None:
+    engine = FakeEngine()
+    engine.unmade = 1
+    first = list(islice(Asks(engine, DEFAULT_USER).start(Event()), 4))  # type: ignore[arg-type]
+    assert [message.progress.done for message in first[:3]] == [1, 2, 3]  # type: ignore[attr-defined]
+    assert isinstance(first[3], Started)
+
+
+async def test_once_there_is_a_list_no_progress_is_left_in_sight(opened: Opened) -> None:
+    engine = FakeEngine()
+    engine.unmade = 1
+    async with opened(engine, size=(120, 36)) as ui:
+        assert ui.items.ids
+        assert "catalogue" not in ui.line("note")
 
 
 @pytest.fixture
