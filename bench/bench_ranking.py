@@ -5,8 +5,9 @@
 Given as a multiple of one float32 matrix-vector product of the same size, taken in turns with it, so that a busy
 machine slows both. From a million items on, a whole `Engine` over a store on disk is measured, from the press to the
 new list (`Engine.record`, with the durable commit), with its memory, and the first ten of its list are compared with
-those of `blend` over all items; which takes some minutes, 6 GB on disk and 12 GB of memory. Then search by vector, from the
-codes that are held anyway: time, recall against exact search, and the memory it adds. `--graph` adds usearch's graph.
+those of `blend` over all items; which takes some minutes, 6 GB on disk and 12 GB of memory. Then search by vector,
+from the codes that are held anyway: time, recall against exact search, and the memory it adds. `--graph` adds
+usearch's graph.
 """
 
 import resource

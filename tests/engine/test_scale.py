@@ -1,6 +1,8 @@
 """The engine over catalogues too large for exact search: it finds the same, through the index that suits them."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 from conftest import NOW, Clock
 
-from llmrec.engine import Engine, Item, ItemId, Kind, LlmrecError, View, index, policies, wide
+from llmrec.engine import Engine, Item, ItemId, Kind, LlmrecError, View, cli_output, facade, index, policies, wide
 from llmrec.engine.cli import main
 from llmrec.engine.codes import Codes
 from llmrec.engine.index import ExactIndex, GraphIndex, RescoredIndex
@@ -168,6 +170,30 @@ def test_what_a_large_catalogue_needs_is_made_under_a_bar_and_only_once(
             stopped.set()
         assert not list((tmp_path / "cache").glob("*.part"))
         assert "new" in engine.view("me").ids
+
+
+def test_import_makes_a_large_catalogue_ready(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    shown: list[tuple[str, int, int]] = []
+
+    @contextmanager
+    def bar(what: str) -> Iterator[Callable[[int, int], None]]:
+        yield lambda done, total: shown.append((what, done, total))
+
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(main, ["--db", str(tmp_path / "z.db"), *arguments], catch_exceptions=False)
+
+    monkeypatch.setattr(index, "EXACT_UP_TO", 100)
+    monkeypatch.setattr(cli_output, "progress_bar", bar)
+    monkeypatch.setattr(facade, "_installed_encoder", lambda paths, host: (HashingEmbedder(), ""))
+    lines = [json.dumps({"id": item.id, "title": item.title}) for item in items()]
+    (tmp_path / "things.jsonl").write_text("\n".join(lines))
+    ran = run("import", str(tmp_path / "things.jsonl"))
+    assert "300 new" in ran.output
+    assert "300 vectors made" in ran.output
+    assert [step for step in shown if step[0] == "catalogue"][-1] == ("catalogue", 300, 300)
+    shown.clear()
+    assert "w1" in run("recommend", "--plain").output
+    assert shown == [], "nothing is left to be made"
 
 
 def test_a_large_catalogue_that_grows_keeps_what_it_has(
