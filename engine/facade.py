@@ -22,6 +22,7 @@ from llmrec.engine.items import Items
 from llmrec.engine.lists import Lists
 from llmrec.engine.live import Live
 from llmrec.engine.log import HALF_LIFE, LogEntry, active, believed, named, redoable
+from llmrec.engine.naming import Namer
 from llmrec.engine.paths import Paths, find_paths
 from llmrec.engine.phrasing import Phrased, Phraser, facts
 from llmrec.engine.policies import DEFAULT_POLICY
@@ -341,7 +342,7 @@ class Engine:
             change = Change(event.kind, item, self.item(item).title)
             if cluster is not None:
                 gained = interests.shares(now)[cluster.leader] - before.get(cluster.leader, 0.0)
-                words = self._live.words_of(self._live.person(user, now), cluster.leader)
+                words = self._namer.words_of(self._live.person(user, now), cluster)
                 change = replace(change, interest=", ".join(words[:2]), amount=gained)
             return self._lists.answer(user, view, now, change, started)
 
@@ -486,7 +487,19 @@ class Engine:
         with self._lock:
             person, now = self._live.past(user, self._clock(), as_of)
             words = {c.leader: self._live.words_of(person, c.leader) for c in person.interests.clusters}
-            return person.interests.describe(now, words)
+            by_writer = self._namer.names(person)
+            found = person.interests.describe(now, words | by_writer)
+            return [replace(i, named_by=self._namer.by) if i.id in by_writer else i for i in found]
+
+    def name_interests(self, user: str, cancel: Cancel | None = None) -> Iterator[Progress]:
+        """Let the writer name the interests that no tag names; nothing without a writer.
+
+        Raises:
+            ModelError: the writer failed.
+        """
+        with self._lock:
+            unnamed = self._namer.unnamed(self._live.person(user, self._clock()))
+        return self._namer.ask(unnamed, cancel)
 
     @property
     def policy(self) -> str:
@@ -542,8 +555,8 @@ class Engine:
         with self._lock:
             now = self._clock()
             trial = self._live.replayed(user, now)
-            known = any(c.leader == interest for c in trial.interests.clusters)
-            words = ", ".join(self._live.words_of(trial, interest)[:2]) if known else interest
+            known = next((c for c in trial.interests.clusters if c.leader == interest), None)
+            words = ", ".join(self._namer.words_of(trial, known)[:2]) if known else interest
             trial.interests.correct(interest, action, at=now, days=days)  # refuses before anything is written
             payload = {"interest": interest, "action": action, "days": days, "words": words}
             self._store.append_correction(user, "control", payload, now)
@@ -675,6 +688,7 @@ class Engine:
         """Give the writer and the vectors in use to those who write."""
         self._desk = Desk(self._store, self._writer, self._live.vectors.texts)
         self._half_lives = HalfLives(self._store, self._live, self._writer, self._lock)
+        self._namer = Namer(self._store, self._live, self._writer)
 
     def _vector_of(self, item: ItemId) -> FloatArray:
         """Unit vector (d,) of an item; zeros where it has none yet."""

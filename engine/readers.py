@@ -28,7 +28,7 @@ class Readers:
         person = self._live.person(user, now)
         shares = sorted(person.interests.shares(now).items(), key=lambda found: -found[1])
         strongest = [leader for leader, share in shares[:_STRONGEST] if share > 0]
-        words = dict.fromkeys(self._live.words_of(person, leader)[0] for leader in strongest)
+        words = dict.fromkeys(word for leader in strongest for word in self._live.words_of(person, leader)[:1])
         return Reader(np.asarray(person.essay.interest(now), np.float32), tuple(words), self._of(user))
 
     def showed(self, user: str, written: Written) -> None:

@@ -197,6 +197,8 @@ class Interest:
     """"", "boosted", "lowered", "frozen", "snoozed until ...", "forgotten"."""
     items: tuple[ItemId, ...] = ()
     """Its events' items, newest first."""
+    named_by: str = ""
+    """Name of the writer whose words these are; "" where they were computed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,8 @@ ANGLES: dict[str, str] = {
 """Angle and the end of its prompt; "you" is added where interests are known."""
 MAX_TOKENS = 64
 """Tokens a reply may have."""
+TOPIC_TOKENS = 16
+"""Tokens a topic may have."""
 TEMPERATURE = 0.3
 """Of sampling a reply: names and numbers must come out as they went in."""
 YES, NO = " yes", " no"
@@ -30,6 +32,7 @@ YES, NO = " yes", " no"
 _ITEM_CHARS = 1_500  # about 350 tokens
 _MAX_CHARS = 240
 _MIN_WORDS = 4
+_TOPIC_WORDS = 3
 _THINKING = re.compile(r"<think>.*?(</think>|$)", re.DOTALL)
 _SENTENCE = re.compile(r"^(.+?[.!?…])(?:\s|$)", re.DOTALL)
 
@@ -52,6 +55,13 @@ def still_useful(title: str, text: str) -> Prompt:
 def topic(title: str, text: str) -> Prompt:
     """Ask for the words that name an interest, from the item at its middle."""
     return Prompt("Name the topic in one to three words.\n\n", _described(title, text), "\n\nTopic:")
+
+
+def topic_words(text: str) -> tuple[str, ...]:
+    """What a model called a topic, as the words between its commas; none where that is more than three words."""
+    text, _, _ = clean(_THINKING.sub("", text), multiline=True, limit=200).partition("\n")
+    words = dict.fromkeys(part for each in text.split(",") if (part := each.strip(' ."“”*')))
+    return tuple(words) if sum(len(word.split()) for word in words) <= _TOPIC_WORDS else ()
 
 
 def reasons(title: str, facts: Sequence[str]) -> Prompt:

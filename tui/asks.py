@@ -89,7 +89,13 @@ class Asks:
         return map(WordsCame, self._engine.write(self._user, id, cancel))
 
     def ahead(self, ids: list[ItemId], cancel: Cancel) -> Iterable[Message]:
-        """Write the texts of items that will be looked at; then let the writer judge some of what it has not yet."""
+        """Let the writer name interests, write texts of items that will be looked at, and judge some half-lives."""
+        named = False
+        for progress in self._engine.name_interests(self._user, cancel):
+            named = True
+            yield WorkedAhead(progress)
+        if named:
+            yield from self.interests(cancel)
         unjudged = list(islice(self._engine.unjudged(ids), JUDGED_AT_ONCE))
         work = chain(self._engine.prewrite(self._user, ids, cancel), self._engine.judge(unjudged, cancel))
         yield from map(WorkedAhead, work)

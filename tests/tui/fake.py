@@ -385,6 +385,9 @@ class FakeEngine:
     def unjudged(self, first: Sequence[ItemId] = ()) -> Iterator[ItemId]:
         return iter([id for id in first if f"judged {id}" not in self.ahead])
 
+    def name_interests(self, user: str, cancel: Cancel) -> Iterator[Progress]:
+        return iter(())
+
     def prewrite(self, user: str, ids: Sequence[ItemId], cancel: Cancel) -> Iterator[Progress]:
         return self._work_ahead("wrote", "texts", [id for id in ids if f"wrote {id}" not in self.ahead], cancel)
 

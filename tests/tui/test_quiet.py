@@ -115,6 +115,24 @@ async def test_a_text_made_ahead_by_the_real_engine_is_shown_without_writing(ope
             assert any(row["drafts"] for row in engine.store.all_written())
 
 
+async def test_a_quiet_moment_names_an_interest_and_the_screen_says_who_named_it(opened: Opened) -> None:
+    writer = ScriptedWriter({"Topic:": "boats"}, default="It tells of boats at night.")
+    with Engine.open(":memory:", embedder=HashingEmbedder(), writer=writer, clock=lambda: NOW) as engine:
+        engine.add_items(
+            Item(f"i{k}", f"Part {k}", f"It tells of boats number {k}. They sail at night.", domain="feed")  # type: ignore[arg-type]
+            for k in range(3)
+        )
+        list(engine.index())
+        async with opened(engine, size=(80, 24)) as ui:
+            await ui.press("l", "i")
+            assert "named by" not in ui.text
+            await ui.press("escape")
+            await ui.until(lambda: [i.named_by for i in engine.interests("me")] == ["scripted"])
+            await ui.press("i")
+            await ui.until(lambda: "named by scripted" in ui.text)
+            assert "> boats " in ui.text
+
+
 ANSWERS = [("d", "2 days"), ("w", "2 weeks"), ("m", "6 months"), ("y", "3 years")]
 
 

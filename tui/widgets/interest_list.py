@@ -56,6 +56,8 @@ class InterestList(RowList):
 
     def _facts(self, interest: Interest) -> str:
         facts = [interest.state] if interest.state else []
+        if interest.named_by:
+            facts.append(f"named by {interest.named_by}")
         facts.append("does not fade" if isinf(interest.half_life) else f"halves in {span(interest.half_life)}")
         facts.append(f"last fed {ago(max(0.0, self._clock() - interest.last_fed))}")
         if interest.medoid is None:
