@@ -72,6 +72,7 @@ class Generator:
     def score(self, prompt: Prompt, texts: Sequence[str], cancelled: Callable[[], bool]) -> list[float]:
         """Mean log-probability per token (nats) of each text after the prompt; fewer values when cancelled."""
         longest = self._context.size // 2
+        texts = texts if self._chat else [prompts.answer(text) for text in texts]
         candidates = [
             self._weights.tokenize(text[: longest * _CHARACTERS_PER_TOKEN], special=False)[:longest] for text in texts
         ]

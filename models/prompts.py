@@ -71,9 +71,14 @@ def reasons(title: str, facts: Sequence[str]) -> Prompt:
 
 
 def plain(prompt: Prompt) -> tuple[str, str]:
-    """What stands before and after the item's text for a model without a chat template."""
+    """What stands before and after the item's text for a model without a chat template; its answer goes on the line."""
     before = f"{prompt.system}\n" if prompt.system else ""
-    return before, f"\n{prompt.ask}\n" if prompt.ask else "\n"
+    return before, f"\n{prompt.ask}" if prompt.ask else "\n"
+
+
+def answer(text: str) -> str:
+    """An answer as it goes on after `plain`: its first word is then the same token as in the middle of an item."""
+    return f" {text.lstrip()}" if text else ""
 
 
 def reply(text: str) -> str:

@@ -96,7 +96,7 @@ RECIPES = {
         item_chars=1_000,
         parts=3,
         pretrain=Stage("pretrain", 8_000_000, 0.1, 0.25, 6e-4, 2_048, warm_up=0.1),
-        tune=Stage("tune", 5_000_000, 0.0, 0.0, 4e-4, 2_048, opening=4.0),
+        tune=Stage("tune", 6_000_000, 0.0, 0.0, 5e-4, 2_048, opening=4.0),
     ),
     # For one GPU: six passes over the text, then the jobs.
     "large": Recipe(

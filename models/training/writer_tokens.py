@@ -157,7 +157,7 @@ def _encoded(sheets: list[Sheet], tokenizer: Tokenizer, context: int) -> Iterato
     for sheet in sheets:
         texts += [prompts.plain(Prompt(sheet.system, ""))[0], sheet.item]
         for answer in sheet.answers:
-            texts += [prompts.plain(Prompt("", "", answer.ask))[1], answer.text]
+            texts += [prompts.plain(Prompt("", "", answer.ask))[1], prompts.answer(answer.text)]
     encoded = iter([each.ids for each in tokenizer.encode_batch(texts)])
     for sheet in sheets:
         row = [(token, 0) for token in (*next(encoded), *next(encoded))]

@@ -284,7 +284,7 @@ def test_every_kind_writes_and_scores_through_the_model_process(
     prompt, text = prompts.blurb("Night in Bergen", "A baker finds letters. They are old.", "plain"), "It is old."
     tokenizer = load_tokenizer(run.out / "tokenizer.json")
     before, after = prompt_ids(tokenizer, prompt)
-    written = tokenizer.encode(text).ids
+    written = tokenizer.encode(prompts.answer(text)).ids
     with torch.no_grad():
         logits = model.logits(model(torch.tensor([[*before, *after, *written]])))[0]
     logs = torch.log_softmax(logits[-len(written) - 1 : -1], -1)

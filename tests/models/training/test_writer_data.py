@@ -117,7 +117,7 @@ def test_a_sheet_asks_in_the_engines_words() -> None:
     assert prompts.plain(asked) == (
         "You write one short sentence about an item for a list of recommendations. Use only facts from the item's text."
         " No greeting, no praise, no question.\n\n\n",
-        "\n\n\nWhat it is, in one sentence:\n",
+        "\n\n\nWhat it is, in one sentence:",
     )
     assert asked.item == f"Title: Skagen lighthouse\nText: {TEXT}"
 
