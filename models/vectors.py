@@ -9,8 +9,11 @@ from llmrec.models import FloatArray
 
 def unit(vectors: FloatArray) -> FloatArray:
     """Rows scaled to length 1; rows of zeros, NaN or infinity become zero. (..., d) -> (..., d)."""
-    finite = np.nan_to_num(np.asarray(vectors, np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    finite = np.asarray(vectors, np.float32)
     norms = np.linalg.norm(finite, axis=-1, keepdims=True)
+    if not np.isfinite(norms).all():
+        finite = np.nan_to_num(finite, nan=0.0, posinf=0.0, neginf=0.0)
+        norms = np.linalg.norm(finite, axis=-1, keepdims=True)
     return np.asarray(finite / np.where(norms > 0, norms, 1), np.float32)
 
 

@@ -3,7 +3,6 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 
 from llmrec.engine import DEFAULT_USER, Engine, LlmrecError, clean
@@ -15,6 +14,11 @@ _TURN = 0.0005
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the terminal app; returns the exit code."""
     options = _parser().parse_args(arguments)
+    if options.version:
+        from importlib.metadata import version  # slow to import, and hardly ever asked for
+
+        sys.stdout.write(f"llmrec-tui {version('llmrec-tui')}\n")
+        return 0
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         _complain("llmrec-tui needs a terminal. `llmrec recommend` prints the same list as text.")
         return 1
@@ -51,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--db", metavar="PATH", type=Path, help="the database; `llmrec paths` shows the usual one")
     parser.add_argument("--user", default=DEFAULT_USER, help="whose list to show (default: %(default)s)")
     parser.add_argument("--no-mouse", dest="mouse", action="store_false", help="leave the mouse to the terminal")
-    parser.add_argument("--version", action="version", version=f"llmrec-tui {version('llmrec-tui')}")
+    parser.add_argument("--version", action="store_true", help="show the version and exit")
     return parser
 
 
