@@ -93,6 +93,7 @@ class Pool(Catalogue):
         self._known = JointRows.of(codes.space, codes.rows(self._sample), codes.middle)
         self._words = taken_rows(codes.sparse, self._sample)
         self._held: tuple[tuple[int, ...], tuple[int, ...]] | None = None
+        self._added: dict[int, int] = {}
         self.hold((), ())
 
     def __len__(self) -> int:
@@ -130,19 +131,28 @@ class Pool(Catalogue):
             return
         self._held = touched, candidates
         more = [row for row in dict.fromkeys((*touched, *candidates)) if row not in self._places]
-        added = np.array(more, np.int64)
+        added, joint = np.array(more, np.int64), self._known.joined(self._decoded(more))
         self.rows: RowArray = np.concatenate([self._sample, added])
         self._added = {row: place for place, row in enumerate(more, start=len(self._sample))}
         codes = self.whole.codes
         self._forget(refit=True)
-        words = codes.words.of(joined_rows([self._words, taken_rows(codes.sparse, added)]), codes.means)
-        self.adopt(words, self._known.joined(codes.rows(added)))
+        self.adopt(codes.words.of(joined_rows([self._words, taken_rows(codes.sparse, added)]), codes.means), joint)
         self._vectors = None
         for name in ("published", "sources", "lengths"):
             setattr(self, name, getattr(self.whole, name)[self.rows])
         whole = self.whole
         self.__dict__.update(gaps=whole.gaps[self.rows], cuts=whole.cuts, period_counts=whole.period_counts)
         self.refresh()
+
+    def _decoded(self, rows: list[int]) -> FloatArray:
+        """Rows p of items; those that are held already, which are most, are not read again. (m,) -> (m, k)."""
+        places = np.array([self._added.get(row, -1) for row in rows], np.int64)
+        found = np.empty((len(rows), self._known.rows.shape[1]), np.float32)
+        held = places >= 0
+        if held.any():
+            found[held] = self.joint.rows[places[held]]
+        found[~held] = self.whole.codes.rows(np.array(rows, np.int64)[~held])
+        return found
 
     def refresh(self) -> None:
         """Take over half-lives, which may be corrected at any time."""
