@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from llmrec.engine.errors import LlmrecError
 from llmrec.engine.vectors import RowArray, top_k
@@ -142,12 +143,12 @@ def _best(vectors: FloatArray, rows: RowArray, query: FloatArray, k: int) -> tup
     return rows[found], scores[found]
 
 
-def let_go(vectors: FloatArray) -> None:
+def let_go(array: npt.NDArray[Any]) -> None:
     """Take a memory map's pages out of this process; they stay in the system's cache, as long as it has room.
 
     A row that is read brings in all the pages around it: within some searches that would be the whole file.
     """
-    base: Any = vectors
+    base: Any = array
     while isinstance(base, np.ndarray):
         base = base.base
     if isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
