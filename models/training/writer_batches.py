@@ -9,11 +9,15 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from llmrec.models.training.writer_recipes import Stage
+from llmrec.models.training.writer_recipes import Shape, Stage
 from llmrec.models.training.writer_tokens import Ids, Marks, Rows
 
 _POOL = 4_096
 """Rows that are sorted by length together, so that a batch holds little padding."""
+_ECHO = (16, 64)
+"""Tokens that are copied, at least and at most."""
+_BETWEEN = (0, 200)
+"""Tokens between the two, at least and at most."""
 _OPENING = 2
 """Tokens of an answer that decide which sentence it is."""
 _ROUND = 32
@@ -49,14 +53,19 @@ class Batch:
 class Mixture:
     """Plain text and examples in the shares of a stage."""
 
-    def __init__(self, stream: Ids, rows: Rows, stage: Stage, context: int):
-        """Read windows of `context` tokens from a stream, and rows."""
-        self._stream, self._rows, self._stage, self._context = stream, rows, stage, context
-        self._windows = len(stream) // context
+    def __init__(self, stream: Ids, rows: Rows, stage: Stage, shape: Shape):
+        """Read windows of a context's tokens from a stream, and rows."""
+        self._stream, self._rows, self._stage = stream, rows, stage
+        self._context, self._vocabulary = shape.context, shape.vocabulary
+        self._windows = len(stream) // shape.context
         self._plans: dict[int, list[npt.NDArray[np.int64]]] = {}
 
     def batch(self, number: int) -> Batch:
         """Batch `number` of the run, counted from 0."""
+        echoes = int(number * self._stage.echo)
+        if int((number + 1) * self._stage.echo) > echoes:
+            return self._echo(number)
+        number -= echoes
         share = self._stage.text_share
         texts = int((number + 1) * share)
         if texts > int(number * share):
@@ -88,6 +97,24 @@ class Mixture:
             epoch, place = divmod(n, self._windows)
             chosen.append(self._window(int(_permutation(self._windows, self._stage.seed + epoch)[place])))
         return text_batch(chosen)
+
+    def _echo(self, number: int) -> Batch:
+        """Tokens drawn from the whole vocabulary, text, and the same tokens again, which alone count.
+
+        Nothing but copying helps here, so copying stays what it was at the start: good for every token, not only for
+        those that the answers are made of. The first one is not known to be a copy and does not count.
+        """
+        rng = np.random.default_rng([self._stage.seed, number])
+        copied, between = int(rng.integers(*_ECHO)), int(rng.integers(*_BETWEEN))
+        count = max(1, self._stage.batch // (2 * copied + between))
+        drawn = rng.integers(1, self._vocabulary, size=(count, copied))
+        starts = rng.integers(max(1, len(self._stream) - between), size=count)
+        batch = text_batch(
+            np.concatenate([ids, self._stream[start : start + between], ids])
+            for ids, start in zip(drawn, starts, strict=True)
+        )
+        batch.weights[:, : batch.ids.shape[1] - copied + 1] = 0
+        return batch
 
     def _sheets(self, number: int) -> Batch:
         """Rows in an order of their own in every pass; a pass has as many batches as the first."""

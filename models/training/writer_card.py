@@ -70,6 +70,7 @@ def _training(recipe: Recipe, size: str, done: Mapping[str, int]) -> str:
             f"{stage.batch * stage.accumulate:,}",
             f"{stage.text_share:g}",
             f"{stage.prompt_share:g}",
+            f"{stage.echo:g}",
             f"{stage.opening:g}",
             f"{stage.rate:g}",
         )
@@ -85,6 +86,7 @@ def _training(recipe: Recipe, size: str, done: Mapping[str, int]) -> str:
                 "tokens of one",
                 "plain text",
                 "prompts that count",
+                "copies of any tokens",
                 "weight of openings",
                 "highest rate",
             ),

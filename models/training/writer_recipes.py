@@ -38,6 +38,11 @@ class Stage:
     """Highest learning rate."""
     batch: int
     """Tokens computed at once, about."""
+    echo: float = 0.1
+    """Share of batches that copy any tokens whatever, 0 to 1."""
+    table_rate: float = 0.3
+    """Learning rate of the token table, beside the others' 1. It is read and written with: where it moves as fast as
+    the rest, tokens that no answer holds are pushed away from all others, and can no longer be copied."""
     opening: float = 1.0
     """Weight of an answer's first two tokens, beside the others' 1: they choose the sentence, the others copy it."""
     accumulate: int = 1
@@ -95,8 +100,8 @@ RECIPES = {
         Shape(width=256, layers=6, heads=4, feed_forward=704, context=512),
         item_chars=1_000,
         parts=3,
-        pretrain=Stage("pretrain", 8_000_000, 0.1, 0.25, 6e-4, 2_048, warm_up=0.1),
-        tune=Stage("tune", 6_000_000, 0.0, 0.0, 5e-4, 2_048, opening=4.0),
+        pretrain=Stage("pretrain", 1_200_000, 0.1, 0.25, 4e-4, 2_048),
+        tune=Stage("tune", 5_000_000, 0.0, 0.1, 4e-4, 2_048, opening=4.0),
     ),
     # For one GPU: six passes over the text, then the jobs.
     "large": Recipe(

@@ -199,7 +199,7 @@ def _train(run: Run, stage: Stage, model: Decoder, stop: Callable[[], bool]) -> 
 
 def _mixture(run: Run, stage: Stage, half: str) -> Mixture:
     rows = load_rows(run.data(f"sheets-{half}.npz"))
-    return Mixture(load_stream(run.data(f"texts-{half}.bin")), rows, stage, run.recipe.shape.context)
+    return Mixture(load_stream(run.data(f"texts-{half}.bin")), rows, stage, run.recipe.shape)
 
 
 def _state(run: Run, stage: str) -> State:

@@ -79,7 +79,7 @@ class Trainer:
         """One update; returns its mean loss and the tokens it read."""
         self.model.train()
         for group in self._optimizer.param_groups:
-            group["lr"] = self.stage.rate_at(self.step)
+            group["lr"] = group["share"] * self.stage.rate_at(self.step)
         total, tokens, parts = 0.0, 0, self.stage.accumulate
         for n in range(parts):
             batch = self._mixture.batch(self.step * parts + n).to(self.device)
@@ -142,11 +142,13 @@ class Log:
 
 
 def _optimizer(model: Decoder, stage: Stage, *, fused: bool) -> torch.optim.AdamW:
-    """AdamW with decay for matrices only."""
-    weights = list(model.parameters())
+    """AdamW with decay for matrices only; the token table learns slowly, and its rows remember rare gradients long."""
+    table = model.token_embd.weight
+    others = [w for w in model.parameters() if w is not table]
     groups = [
-        {"params": [w for w in weights if w.ndim > 1], "weight_decay": stage.decay},
-        {"params": [w for w in weights if w.ndim == 1], "weight_decay": 0.0},
+        {"params": [w for w in others if w.ndim > 1], "weight_decay": stage.decay, "share": 1.0},
+        {"params": [w for w in others if w.ndim == 1], "weight_decay": 0.0, "share": 1.0},
+        {"params": [table], "weight_decay": 0.0, "share": stage.table_rate, "betas": (0.9, 0.999)},
     ]
     return torch.optim.AdamW(groups, lr=stage.rate, betas=(0.9, 0.95), fused=fused)
 

@@ -27,7 +27,7 @@ from llmrec.models.training.writer_batches import Mixture, sheet_batch  # noqa: 
 from llmrec.models.training.writer_evaluate import Evaluation, Line  # noqa: E402
 from llmrec.models.training.writer_export import Kind, export  # noqa: E402
 from llmrec.models.training.writer_model import Decoder  # noqa: E402
-from llmrec.models.training.writer_recipes import RECIPES  # noqa: E402
+from llmrec.models.training.writer_recipes import RECIPES, Stage  # noqa: E402
 from llmrec.models.training.writer_start import start_copying  # noqa: E402
 from llmrec.models.training.writer_tokens import END, END_ID, load_rows, load_stream, load_tokenizer, prompt_ids  # noqa: E402
 from llmrec.models.training.writer_train import Trainer  # noqa: E402
@@ -71,7 +71,7 @@ def host() -> Iterator[Host]:
 def mixture(run: steps.Run, text_share: float = 0.5) -> Mixture:
     stage = replace(STAGE, text_share=text_share)
     rows = load_rows(run.data("sheets-train.npz"))
-    return Mixture(load_stream(run.data("texts-train.bin")), rows, stage, 128)
+    return Mixture(load_stream(run.data("texts-train.bin")), rows, stage, run.recipe.shape)
 
 
 # -- the chain -------------------------------------------------------------------------------------------------------
@@ -188,6 +188,50 @@ def test_a_share_of_the_prompts_counts_beside_all_answers(run: steps.Run) -> Non
     assert (some <= everything).all()
     drawn = float((some - answers).sum() / (everything - answers).sum())
     assert drawn == pytest.approx(0.25, abs=0.05)
+
+
+def test_echoes_copy_any_tokens_and_only_the_copy_counts(run: steps.Run) -> None:
+    mixed = mixture(run)
+    echoes = []
+    for number in range(40):
+        batch = mixed.batch(number)
+        copied = int((batch.weights[0] > 0).sum()) + 1
+        if batch.ids.shape[1] >= 2 * copied and torch.equal(batch.ids[:, :copied], batch.ids[:, -copied:]):
+            echoes.append(number)  # the first token of a copy is not known to be one, so it does not count
+            counted = batch.weights.nonzero(as_tuple=True)[1].unique()
+            assert torch.equal(counted, torch.arange(batch.ids.shape[1])[-copied + 1 :])
+    assert len(echoes) == int(STAGE.echo * 40)
+
+
+def test_echoes_take_no_rows_from_the_others(run: steps.Run) -> None:
+    """With echoes between them, text and examples come in the same order as without."""
+    stream, rows = load_stream(run.data("texts-train.bin")), load_rows(run.data("sheets-train.npz"))
+    plain, mixed = (
+        Mixture(stream, rows, replace(STAGE, echo=share, prompt_share=0.0), run.recipe.shape) for share in (0.0, 0.25)
+    )
+    others = [n for n in range(16) if int((n + 1) * 0.25) == int(n * 0.25)]
+    assert len(others) == 12
+    for place, number in enumerate(others):
+        assert torch.equal(mixed.batch(number).ids, plain.batch(place).ids)
+
+
+def test_tokens_that_no_answer_holds_stay_copyable(run: steps.Run) -> None:
+    """With a table that learns as fast as the rest and no echoes they are pushed away from all others."""
+
+    def copied(stage: Stage) -> float:
+        model = Decoder(run.recipe.shape)
+        start_copying(model, seed=1)
+        rows = load_rows(run.data("sheets-train.npz"))
+        trainer = Trainer(model, stage, Mixture(load_stream(run.data("texts-train.bin")), rows, stage, model.shape))
+        for _ in range(60):
+            trainer.update()
+        once = torch.randint(1, model.shape.vocabulary, (16, 40), generator=torch.Generator().manual_seed(3))
+        with torch.no_grad():
+            guess = model.logits(model(torch.cat([once, once], 1))).argmax(-1)
+        return float((guess[:, 41:-1] == once[:, 2:]).float().mean())
+
+    stage = replace(RECIPES["tiny"].tune, rate=1e-3, echo=0.2)
+    assert copied(stage) > copied(replace(stage, echo=0.0, table_rate=1.0)) + 0.2
 
 
 def test_the_first_two_tokens_of_each_answer_weigh_more(run: steps.Run) -> None:
