@@ -460,8 +460,8 @@ class Store:
     def without_vector(self, model: str, dim: int) -> list[tuple[ItemId, bytes]]:
         """Ids and content hashes of the items that have no vector (d,) of a model, newest first."""
         return self._rows(
-            "SELECT id, content_hash FROM item WHERE NOT EXISTS (SELECT 1 FROM vector"
-            " WHERE model = ? AND hash = item.content_hash AND length(vec) = ?)"
+            "SELECT id, content_hash FROM item WHERE content_hash NOT IN"
+            " (SELECT hash FROM vector WHERE model = ? AND length(vec) = ?)"
             " ORDER BY coalesce(published_at, 0) DESC, row",
             model,
             4 * dim,
