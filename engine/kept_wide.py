@@ -6,7 +6,7 @@ what was made before. Where the store itself is not kept, all stays in memory.
 """
 
 import shutil
-from collections.abc import Collection, Generator
+from collections.abc import Collection, Generator, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -135,11 +135,20 @@ class _Making:
         stale = old.stale(self.hashes, self.characters) if old is not None else None
         if old is None or stale is None or len(vectors) > REFIT * coding.still_fitted(old.codes, stale):
             half_lives = self._all(vectors)
-            codes = yield from coding.fitted(vectors, self.store.pages_of_words)
+            codes = yield from coding.fitted(vectors, self._pages)
         else:
             half_lives = self._grown(vectors, old, np.flatnonzero(stale))
-            codes = yield from coding.grown(old.codes, vectors, stale, self.store.pages_of_words)
+            codes = yield from coding.grown(old.codes, vectors, stale, self._pages)
         return Wide(vectors, half_lives, self.hashes, self.saved, codes)
+
+    def _pages(self) -> Iterator[list[str]]:
+        """Texts of these items; what another window has imported since is left for the next time."""
+        left = len(self.hashes)
+        for page in self.store.pages_of_words():
+            yield page[:left]
+            left -= len(page)
+            if left <= 0:
+                return
 
     def _all(self, vectors: FloatArray) -> DoubleArray:
         """Read all vectors; returns half-lives by rule."""

@@ -172,6 +172,21 @@ def test_what_a_large_catalogue_needs_is_made_under_a_bar_and_only_once(
         assert "new" in engine.view("me").ids
 
 
+def test_what_is_imported_elsewhere_meanwhile_comes_next_time(
+    open_store: Callable[[], Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index, "EXACT_UP_TO", 100)
+    with open_store() as engine, open_store() as other:
+        engine.add_items(items())
+        work = engine.prepare()
+        next(work)
+        other.add_items([Item(ItemId("late"), "w1 w2")])
+        assert [progress.done for progress in work][-1] == 300
+        assert "late" not in engine.view("me").ids
+    with open_store() as engine:
+        assert "late" in engine.view("me").ids
+
+
 def test_import_makes_a_large_catalogue_ready(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     shown: list[tuple[str, int, int]] = []
 
