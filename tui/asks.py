@@ -49,6 +49,8 @@ class Asks:
     def start(self, cancel: Cancel) -> Iterable[Message]:
         """Everything the first screen needs, what it needs first at first; a large catalogue is made ready before."""
         yield from map(Indexed, self._engine.prepare(cancel))
+        if cancel.is_set():
+            return
         domains = tuple(name for name in self._engine.domains() if name != "all")
         kept = self._engine.setting(DOMAIN, domains[0] if domains else "")
         domain = kept if kept in domains and len(domains) > 1 else None

@@ -92,6 +92,9 @@ def test_how_far_a_large_catalogue_is_comes_before_the_first_list() -> None:
     first = list(islice(Asks(engine, DEFAULT_USER).start(Event()), 4))  # type: ignore[arg-type]
     assert [message.progress.done for message in first[:3]] == [1, 2, 3]  # type: ignore[attr-defined]
     assert isinstance(first[3], Started)
+    left = Event()
+    left.set()
+    assert not any(isinstance(message, Started) for message in Asks(engine, DEFAULT_USER).start(left))  # type: ignore[arg-type]
 
 
 async def test_once_there_is_a_list_no_progress_is_left_in_sight(opened: Opened) -> None:
