@@ -1,8 +1,9 @@
-"""How fast the terminal app is, on a pty, with the real engine: `python bench/bench_tui.py [--json] [--keys N]`.
+"""How fast the terminal app is, on a pty, with the real engine: `bench_tui.py [--json] [--keys N] [--writer GGUF]`.
 
 From a key press to the re-ordered list on the terminal; from a move of the cursor to its paint, a hundred moves in ten
-seconds, without a writer and while a random one of 7 million parameters writes; from the command to the first painted
-recommendations; and the memory of the app itself (the model's process counts for itself).
+seconds, without a writer and while a random one of 7 million parameters writes; with --writer, from a move of the
+cursor to that writer's first words; from the command to the first painted recommendations; and the memory of the app
+itself (the model's process counts for itself).
 """
 
 import argparse
@@ -24,6 +25,7 @@ sys.path.insert(0, str(ROOT))
 from llmrec.engine import Engine, Item, ItemId  # noqa: E402
 from llmrec.engine.importers import content_hash  # noqa: E402
 from llmrec.models.shelf import Shelf  # noqa: E402
+from llmrec.tui.screens.base import REST  # noqa: E402
 from tests.models.tiny import tiny_llama  # noqa: E402
 from tests.tui.terminal import Terminal  # noqa: E402
 
@@ -62,7 +64,8 @@ def wait_for_bytes(terminal: Terminal, wanted: tuple[bytes, ...], since: float, 
     """Seconds from `since` until one of some bytes has come."""
     before = len(terminal.raw)
     while not any(bytes_ in terminal.raw[before:] for bytes_ in wanted):
-        if not terminal.receive(seconds):
+        left = seconds - (time.perf_counter() - since)
+        if left <= 0 or not terminal.receive(left):
             raise SystemExit(f"{wanted!r} did not come; the screen shows:\n{terminal.text}")
     return time.perf_counter() - since
 
@@ -142,6 +145,32 @@ def move_seconds(path: Path, env: dict[str, str], *, writer: bool) -> tuple[list
     return *painted(presses, got), used
 
 
+def first_words(store: Path, folder: Path, writer: Path, times: int = 30) -> dict[str, float]:
+    """From a press of ctrl+d to a writer's first words on the terminal.
+
+    Half a page lies beyond the rows whose texts are written ahead. A text is asked for when the cursor has rested for
+    `REST`, so much of it is meant; what comes on top is the item's own sentences weighed, the prompt read, and the
+    first words written and painted.
+    """
+    Shelf(folder / "models").use(str(writer))
+    found = []
+    with Terminal([*COMMAND, str(store)], SIZE, {"LLMREC_DATA_DIR": str(folder)}) as terminal:
+        terminal.wait_for("taste")
+        half_a_page = "\x04"
+        said = (f"{writer.stem} · ".encode(),)
+        while said[0] not in terminal.raw:  # until it has been loaded
+            terminal.press(half_a_page, 5.0)
+        while len(found) < times:
+            terminal.read(0.3)
+            since = time.perf_counter()
+            os.write(terminal._master, half_a_page.encode())
+            found.append(wait_for_bytes(terminal, said, since))
+        terminal.press("q")
+        terminal.wait_for_end()
+    figures = milliseconds(found)
+    return {**figures, "p50_ms_after_the_rest": round(figures["p50_ms"] - 1_000 * REST, 1)}
+
+
 def painted(presses: list[float], got: list[tuple[float, bytes]]) -> tuple[list[float], int]:
     """When each press was on screen, found by drawing what had come by then."""
     screen = pyte.Screen(*SIZE)
@@ -187,16 +216,23 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--keys", type=int, default=60)
     parser.add_argument("--items", type=int, default=10_000)
+    parser.add_argument("--writer", type=Path, help="GGUF file whose first words are waited for")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         store = folder / "large.db"
         make_store(store, options.items)
-        keys, memory = key_seconds(store, options.keys)
         first = first_run_seconds(folder, 3)
+        os.environ["PYTHONDONTWRITEBYTECODE"] = ""  # from the second run on, Python finds its modules compiled
+        keys, memory = key_seconds(store, options.keys)
         figures = {
             f"key to repainted list, {options.items:,} items": milliseconds(keys),
             **moves(store, folder),
+            **(
+                {f"first words of {options.writer.stem}": first_words(store, folder / "two", options.writer.resolve())}
+                if options.writer
+                else {}
+            ),
             f"start, {options.items:,} items": milliseconds(start_seconds(store, 5)),
             "start, bundled catalogues": milliseconds(start_seconds(folder / "new0.db", 5)),
             "first run": milliseconds(first),
