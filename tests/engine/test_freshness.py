@@ -11,7 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmrec.engine import Engine, Item, UnknownItem
-from llmrec.engine.half_life import CHOICES, DAY, NEWS, YEAR, by_rule, from_probability, in_words, log_odds, probability
+from llmrec.engine.half_life import (
+    CHOICES,
+    DAY,
+    NEWS,
+    POST,
+    YEAR,
+    by_rule,
+    from_probability,
+    in_words,
+    log_odds,
+    probability,
+)
 from llmrec.models import Prompt
 from llmrec.models.errors import ModelFailed
 from llmrec.models.hashing import HashingEmbedder
@@ -62,6 +73,8 @@ def make(clock: Clock) -> Iterator[Callable[[Judge | None], Engine]]:
 def test_rules_tell_news_from_courses() -> None:
     assert by_rule(Item("a", "T", tags=("sea", "news"), domain="feed")) == NEWS
     assert by_rule(Item("a", "T", "Tonight at eight.", published_at=1.0, domain="feed")) == NEWS
+    assert by_rule(Item("a", "LIVE NOW", published_at=1.0, domain="feed")) == NEWS
+    assert by_rule(Item("a", "T", "Todayish, groundbreaking.", published_at=1.0, domain="feed")) == POST
     assert by_rule(Item("a", "T", domain="courses")) == 3 * YEAR
     assert np.isnan(by_rule(Item("a", "T", domain="items")))
 
