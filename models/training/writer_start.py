@@ -73,7 +73,8 @@ def start_copying(model: Decoder, seed: int) -> None:
     table.copy_(_SPREAD * torch.randn(table.shape, generator=rng))
     table[:, words:] *= _FAINT
     table[:, layout.constant] = _STRENGTH * _SPREAD
-    for block in model.blk:
+    blocks = [block for block in model.blk if isinstance(block, Block)]
+    for block in blocks:
         block.attn_output.weight.zero_()
         block.ffn_down.weight.zero_()
     model.output_norm.weight.fill_(_OUT)
@@ -82,9 +83,9 @@ def start_copying(model: Decoder, seed: int) -> None:
     scale = (model.shape.width / told) ** 0.5  # RMSNorm multiplies an embedding / _SPREAD by this
     noted = (model.shape.width / (told + 2 * layout.note)) ** 0.5  # and by this once the notes are taken
     for head, (distance, place) in enumerate(((1, layout.last), (2, layout.earlier))):
-        _take_note(model.blk[0], head, distance, place, layout, sketch, scale)
+        _take_note(blocks[0], head, distance, place, layout, sketch, scale)
     for head in range(model.shape.heads):
-        _repeat(model.blk[1], head, layout, sketch, noted)
+        _repeat(blocks[1], head, layout, sketch, noted)
 
 
 def _take_note(

@@ -42,7 +42,7 @@ def test_the_chat_template_surrounds_the_parts(writer: LlamaWriter) -> None:
 
 def test_without_a_template_the_parts_are_lines(tmp_path: Path, host: Host) -> None:
     plain = LlamaWriter(tiny_llama(tmp_path / "plain.gguf", template=None), host)
-    assert text_of(plain.tokens(PROMPT)) == "Be brief.\nA film about bakers.\nWhy watch it?\n"
+    assert text_of(plain.tokens(PROMPT)) == "Be brief.\nA film about bakers.\nWhy watch it?"
     assert text_of(plain.tokens(Prompt("", "A film."))) == "A film.\n"
 
 

@@ -107,7 +107,8 @@ class Stale(LlmrecApp):
 
 if __name__ == "__main__":
     user = hostile_text(9_000) if sys.argv[1] == "hostile" else "me"
-    app = (Stale if sys.argv[1] == "stale" else LlmrecApp)(engine(sys.argv[1]), user, clock=lambda: NOW)  # type: ignore[arg-type]
+    kind = Stale if sys.argv[1] == "stale" else LlmrecApp
+    app = kind(engine(sys.argv[1]), user, clock=lambda: NOW, prepare=lambda *_: None)  # type: ignore[arg-type]
     app.run()
     sys.stderr.write("\n".join(app.crashes))
     sys.exit(bool(app.crashes))
