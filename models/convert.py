@@ -196,7 +196,7 @@ def _add_tensor(writer: "GGUFWriter", name: str, values: "FloatArray", ftype: Fi
 
 def _renamed(folder: BertFolder) -> Iterator[tuple[str, "FloatArray"]]:
     """Every tensor llama.cpp needs, under its name there, with its shape checked."""
-    wanted = _expected(folder)
+    wanted = gguf_names(folder)
     for name, values in read_tensors(folder):
         if name not in wanted:
             continue
@@ -212,8 +212,8 @@ def _renamed(folder: BertFolder) -> Iterator[tuple[str, "FloatArray"]]:
         raise ModelRejected(f"model.safetensors: {min(wanted)} is missing; {_APART}")
 
 
-def _expected(folder: BertFolder) -> dict[str, tuple[str, tuple[int, ...]]]:
-    """Name in PyTorch -> (name in GGUF, shape)."""
+def gguf_names(folder: BertFolder) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """Name in PyTorch -> (name in GGUF, shape), for every tensor that llama.cpp needs."""
     d, f = folder.dim, folder.feed_forward
     names: dict[str, tuple[str, tuple[int, ...]]] = {
         "embeddings.word_embeddings.weight": ("token_embd.weight", (len(folder.vocabulary), d)),

@@ -4,7 +4,7 @@ Texts of one batch all have the same number of tokens (see `encoder_batches`), s
 Source: Devlin et al., 2019, https://arxiv.org/abs/1810.04805.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -106,8 +106,17 @@ def load_bert(folder: BertFolder, layers: Sequence[int] | None = None) -> Bert:
     """
     chosen = list(layers) if layers is not None else list(range(folder.layers))
     weights = {name: torch.from_numpy(values) for name, values in read_tensors(folder)}
-    model = Bert(folder, len(chosen))
-    model.load_state_dict({ours: weights[theirs] for ours, theirs in _names(chosen, model).items()})
+    return bert_of(weights, folder, chosen)
+
+
+def bert_of(weights: Mapping[str, Tensor], folder: BertFolder, layers: Sequence[int]) -> Bert:
+    """An encoder of the folder's shape with weights that are named as in `weights_of`.
+
+    Raises:
+        KeyError: a weight is missing.
+    """
+    model = Bert(folder, len(layers))
+    model.load_state_dict({ours: weights[theirs] for ours, theirs in _names(layers, model).items()})
     return model
 
 

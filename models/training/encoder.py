@@ -37,7 +37,7 @@ from llmrec.models.training.encoder_evaluate import (
     now,
     save_held_out,
 )
-from llmrec.models.training.encoder_export import NAME, save_folder, write_gguf
+from llmrec.models.training.encoder_export import NAME, read_gguf, save_folder, write_gguf
 from llmrec.models.training.encoder_texts import documents, kind_of, load_texts, prepare, save_texts, tokenizer_of
 from llmrec.models.training.encoder_train import Losses, Recipe, Trainer
 
@@ -72,7 +72,7 @@ class Run:
     steps: int
     """Updates of this run in all."""
     start_from: Path | None
-    """Checkpoint of another run, whose student this one begins with."""
+    """Checkpoint or GGUF file of another run, whose student this one begins with."""
     documents: int | None
     """Documents of each half at most."""
 
@@ -133,17 +133,31 @@ def train(run: Run) -> None:
     checkpoints = Checkpoints(run.file("checkpoint.pt"), clock=time.monotonic)
     with run.teacher_folder() as folder:
         teacher, student = load_bert(folder), load_bert(folder, run.recipe.layers)
+        before = _before(run, folder)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     trainer = Trainer(
         teacher.to(device), student.to(device), load_texts(run.needed("train.npz", "prepare")), run.recipe
     )
     if state := checkpoints.load():
         trainer.restore(state)
-    elif run.start_from:
-        trainer.start_from(_read(run.start_from))
+    elif before:
+        trainer.start_from(before)
     log.info("train: from step %d of %d on %s", trainer.step, run.steps, device)
     with run.file("log.jsonl").open("a", encoding="utf-8", buffering=1) as lines:
         trainer.run(run.steps, checkpoints, _Reporter(lines.write))
+
+
+def _before(run: Run, folder: BertFolder) -> State | None:
+    """The state that a new run begins with, if one was named.
+
+    Raises:
+        ModelError: it is missing, damaged, or of another shape.
+    """
+    if run.start_from is None:
+        return None
+    if run.start_from.suffix == ".gguf" and run.start_from.is_file():
+        return read_gguf(run.start_from, folder, len(run.recipe.layers))
+    return _read(run.start_from)
 
 
 class _Reporter:
@@ -213,7 +227,7 @@ def _read(path: Path) -> State:
     """
     state = Checkpoints(path, clock=time.monotonic).load()
     if state is None:
-        raise ModelNotFound(f"{path} is missing; name a checkpoint that a run of training wrote.")
+        raise ModelNotFound(f"{path} is missing; name a checkpoint or a GGUF file that a run of training wrote.")
     return state
 
 
@@ -278,7 +292,7 @@ _STEPS = {"prepare": prepare_data, "train": train, "export": export, "evaluate":
 @click.option("--unseen", type=click.Path(path_type=Path), multiple=True, help="Catalogue that is not trained on.")
 @click.option("--steps", type=click.IntRange(1), default=STEPS, show_default=True, help="Updates of this run in all.")
 @click.option("--rate", type=click.FloatRange(0, min_open=True), help="Highest learning rate.")
-@click.option("--start-from", type=click.Path(path_type=Path), help="Checkpoint whose student a new run begins with.")
+@click.option("--start-from", type=click.Path(path_type=Path), help="Checkpoint or GGUF file a new run begins with.")
 @click.option("--tiny", is_flag=True, help="A minute's run, to see that everything works.")
 def main(
     step: str,

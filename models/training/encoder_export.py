@@ -1,15 +1,20 @@
-"""The student on disk: a sentence-transformers folder, and from it the GGUF file that ships."""
+"""The student on disk: a sentence-transformers folder, from it the GGUF file that ships, and back again."""
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import torch
 from safetensors.torch import save_file
 
 from llmrec.models.archive import FILES
 from llmrec.models.bert_folder import BertFolder
-from llmrec.models.convert import ConvertReport, FileType, convert
-from llmrec.models.training.bert import Bert, weights_of
+from llmrec.models.convert import ConvertReport, FileType, convert, gguf_names
+from llmrec.models.hashes import sha256_of
+from llmrec.models.training.bert import Bert, bert_of, weights_of
+from llmrec.models.training.checkpoints import CheckpointError, State
 
 NAME = "llmrec-embed"
 ABOUT = {
@@ -49,3 +54,34 @@ def write_gguf(folder: Path, out: Path, ftype: FileType = "q8_0") -> ConvertRepo
         ModelRejected: the folder is not what `save_folder` writes.
     """
     return convert(folder, out, ftype, name=NAME, about=ABOUT)
+
+
+def read_gguf(path: Path, teacher: BertFolder, layers: int) -> State:
+    """The student of a file that `write_gguf` wrote, rounded as it is there, for `Trainer.start_from`.
+
+    Args:
+        path: the GGUF file.
+        teacher: the folder the student's shape comes from.
+        layers: the student's.
+
+    Raises:
+        CheckpointError: the file is damaged or of another shape.
+    """
+    from gguf import GGUFReader, quants
+
+    shape = replace(teacher, layers=layers)
+    try:
+        tensors = {tensor.name: tensor for tensor in GGUFReader(path).tensors}
+        weights = {
+            theirs: torch.from_numpy(
+                np.array(quants.dequantize(tensors[ours].data, tensors[ours].tensor_type), np.float32)
+            ).reshape(size)
+            for theirs, (ours, size) in gguf_names(shape).items()
+        }
+        student = bert_of(weights, shape, range(layers))
+    except (OSError, ValueError, KeyError, IndexError, RuntimeError) as exc:
+        raise CheckpointError(f"{path} holds no student of {layers} layers to start from.") from exc
+    return {
+        "student": student.state_dict(),
+        "before": [f"what the card of the file with SHA-256 {sha256_of(path)[:16]} says"],
+    }

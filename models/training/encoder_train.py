@@ -189,7 +189,8 @@ class Trainer:
             self.student.load_state_dict(state["student"])
         except (KeyError, RuntimeError) as exc:
             raise CheckpointError("The checkpoint to start from holds no student of this shape.") from exc
-        self._before = [*state.get("before", []), f"{state['step']:,} updates with `{state['recipe']}`"]
+        learnt = [f"{state['step']:,} updates with `{state['recipe']}`"] if "step" in state else []
+        self._before = [*state.get("before", []), *learnt]
 
     def run(self, steps: int, checkpoints: Checkpoints, report: Callable[[int, Losses], None]) -> None:
         """Train until `steps` updates are done in all, saving when due and at the end."""

@@ -307,6 +307,24 @@ def test_a_run_begins_with_the_student_of_another(
     assert "Before that, the student had learnt for 12 updates with" in card
 
 
+def test_a_run_begins_with_a_file_that_ships(made: Path, corpus: Path, teacher: BertFolder, tmp_path: Path) -> None:
+    shutil.copy(made / "train.npz", tmp_path)
+    more = ("--any-teacher", "--rate", "1e-9", "--start-from", str(made / "llmrec-embed.Q8_0.gguf"))
+    assert run("train", corpus, teacher, tmp_path, *more).exit_code == 0
+    exported, after = (kept(path / "checkpoint.pt").load() for path in (made, tmp_path))
+    assert exported is not None
+    assert after is not None
+    assert "SHA-256" in after["before"][0]
+    for name, weight in exported["student"].items():  # Q8_0 keeps about two digits of a row's largest number
+        assert torch.allclose(weight, after["student"][name], atol=float(weight.abs().max()) / 200), name
+    damaged = tmp_path / "damaged.gguf"
+    damaged.write_bytes(b"GGUF")
+    (tmp_path / "checkpoint.pt").unlink()
+    result = run("train", corpus, teacher, tmp_path, "--any-teacher", "--start-from", str(damaged))
+    assert result.exit_code == 1
+    assert "holds no student" in result.output
+
+
 def test_a_run_cannot_begin_with_what_is_missing_or_has_another_shape(
     made: Path, corpus: Path, teacher: BertFolder, texts: TokenTexts, tmp_path: Path
 ) -> None:
