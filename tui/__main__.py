@@ -1,14 +1,22 @@
 """`llmrec-tui`: reads the arguments, opens the engine, runs the app."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Timer
+from typing import TYPE_CHECKING
 
 from llmrec.engine import DEFAULT_USER, Engine, LlmrecError, clean
 
+if TYPE_CHECKING:
+    from llmrec.tui.app import LlmrecApp
+
 _TURN = 0.0005
 """Seconds of a thread's turn; Python's own default is ten times as long."""
+_PATIENCE = 3.0
+"""Seconds that work which a user has left behind has to end, once the screen is given back."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,19 +32,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     try:
         with Engine.open(options.db) as engine:
-            return _run(engine, clean(options.user) or DEFAULT_USER, mouse=options.mouse)
+            from llmrec.tui.app import LlmrecApp  # after the store, whose complaints need no screen
+
+            return run(LlmrecApp(engine, clean(options.user) or DEFAULT_USER), mouse=options.mouse)
     except LlmrecError as error:
         _complain(f"llmrec-tui: {clean(str(error))}")
         return 1
 
 
-def _run(engine: Engine, user: str, *, mouse: bool) -> int:
-    from llmrec.tui.app import LlmrecApp
-
+def run(app: "LlmrecApp", *, mouse: bool = True) -> int:
+    """Run an app until its user leaves, and no longer; returns the exit code."""
     # The engine ranks in a thread while the screen paints: shorter turns, so that neither waits for the other.
     sys.setswitchinterval(_TURN)
-    app = LlmrecApp(engine, user)
+    # What such work makes is whole or not there at all, so nothing is lost by not waiting for it.
+    give_up = Timer(_PATIENCE, lambda: os._exit(_last_words(app)))
+    give_up.daemon = True
+    app.screen_given_back = give_up.start
     app.run(mouse=mouse)
+    give_up.cancel()
+    return _last_words(app)
+
+
+def _last_words(app: "LlmrecApp") -> int:
+    """Tell of bugs met on the way; returns the exit code."""
     for crash in app.crashes:
         _complain(clean(crash, multiline=True, limit=20_000))
     return app.return_code or int(bool(app.crashes))

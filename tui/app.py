@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from threading import Thread
 from typing import Any, ClassVar
 
 from textual.app import App, SystemCommand
@@ -104,6 +105,8 @@ class LlmrecApp(App[None]):
         self.indexing = False
         self.crashes: list[str] = []
         """Tracebacks of bugs met on the way; shown after the app has ended."""
+        self.screen_given_back: Callable[[], object] = lambda: None
+        """Called when nothing is left but to wait for threads, which cannot be stopped."""
         self.for_you = ForYou()
         self.reader = Reader()
         self.why = WhyScreen()
@@ -147,10 +150,21 @@ class LlmrecApp(App[None]):
         if os.isatty(_DRAWN_ON):
             await self.action_quit()
             return
+        self.workers.cancel_all()
+        self.downloads.stop_all()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._commands.join(), _LAST_SAVE)
-        self.engine.close()
+        closing = Thread(target=self.engine.close, daemon=True)  # it waits for a thread that is at work in the engine
+        closing.start()
+        closing.join(_LAST_SAVE)
         os._exit(128 + signal.SIGHUP)
+
+    async def run_async(self, **options: Any) -> None:
+        """Run the app, and say when its screen has been given back."""
+        try:
+            await super().run_async(**options)
+        finally:
+            self.screen_given_back()
 
     async def on_event(self, event: Event) -> None:
         """Whatever a user does ends the work of quiet moments, before anything else happens."""

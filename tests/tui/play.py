@@ -1,7 +1,11 @@
-"""Runs the app over a fake engine on a terminal: `python play.py hostile|benign|hanging|failing|stale`."""
+"""Runs the app over a fake engine on a terminal: `python play.py hostile|benign|hanging|failing|stale|busy`."""
 
 import random
 import sys
+from collections.abc import Iterator
+from itertools import count
+from threading import Event as Cancel
+from threading import Lock
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -9,7 +13,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from textual.events import Resize
 from textual.geometry import Size
 
-from llmrec.engine import Item, ItemId, LlmrecError, ModelFailed, Status
+from llmrec.engine import Item, ItemId, LlmrecError, ModelFailed, Progress, Status
+from llmrec.tui.__main__ import run
 from llmrec.tui.app import LlmrecApp
 from tests.tui.fake import NOW, FakeEngine
 
@@ -86,11 +91,29 @@ class Hostile(FakeEngine):
         raise LlmrecError(hostile_text(9_004))
 
 
+class Busy(FakeEngine):
+    """Makes a catalogue ready for ever, and hears of nothing meanwhile."""
+
+    _at_work = Lock()
+
+    def prepare(self, cancel: Cancel) -> Iterator[Progress]:
+        """Never done."""
+        with self._at_work:
+            yield Progress(1, 2, "catalogue")
+            for _ in count():
+                pass
+
+    def close(self) -> None:
+        """Waits for whoever is at work."""
+        with self._at_work:
+            super().close()
+
+
 def engine(kind: str) -> FakeEngine:
     """The engine of a kind."""
     if kind == "hostile":
         return Hostile(items=hostile_items(90))
-    found = FakeEngine(90)
+    found = Busy(90) if kind == "busy" else FakeEngine(90)
     found.slow_write = kind == "hanging"
     if kind == "failing":
         found.fail = ModelFailed("the engine says no")
@@ -109,6 +132,4 @@ if __name__ == "__main__":
     user = hostile_text(9_000) if sys.argv[1] == "hostile" else "me"
     kind = Stale if sys.argv[1] == "stale" else LlmrecApp
     app = kind(engine(sys.argv[1]), user, clock=lambda: NOW, prepare=lambda *_: None)  # type: ignore[arg-type]
-    app.run()
-    sys.stderr.write("\n".join(app.crashes))
-    sys.exit(bool(app.crashes))
+    sys.exit(run(app))

@@ -55,7 +55,7 @@ class Terminal:
         """Close the terminal, as a user closes a window; what has not ended then is killed."""
         os.close(self._master)
         try:
-            self.process.wait(5)
+            self.process.wait(20)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()

@@ -111,6 +111,17 @@ def test_a_terminal_that_is_closed_ends_the_app() -> None:
     assert terminal.process.returncode != -signal.SIGKILL
 
 
+@pytest.mark.parametrize("end", ["q", "ctrl+c", "closed"])
+def test_work_that_hears_of_nothing_does_not_outlive_the_app(end: str) -> None:
+    with Terminal([*PLAY, "busy"], (80, 24)) as terminal:
+        terminal.wait_for("1 of 2")
+        if end != "closed":
+            terminal.press("q" if end == "q" else "\x03")
+            assert terminal.wait_for_end() == 0, terminal.text
+            assert b"\x1b[?1049l" in terminal.raw
+    assert terminal.process.returncode == (128 + signal.SIGHUP if end == "closed" else 0)
+
+
 def test_a_hanging_writer_neither_blocks_keys_nor_the_end() -> None:
     with Terminal([*PLAY, "hanging"], (100, 30)) as terminal:
         terminal.wait_for("opening")
