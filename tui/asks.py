@@ -62,10 +62,11 @@ class Asks:
         yield from self.interests(cancel)
         self._engine.warm()
 
-    def view(self, view: View, top: bool, marks: bool, cancel: Cancel) -> Iterable[Message]:
-        """The list as it stands, perhaps with all marks."""
+    def view(self, view: View, top: bool, marks: bool, near: ItemId | None, cancel: Cancel) -> Iterable[Message]:
+        """The list as it stands, perhaps with all marks; `near` is the item that will be under the cursor."""
         batch = self._engine.view(self._user, view)
-        yield Ranked(batch, view, self._near(batch), self._engine.marks(self._user) if marks else None, top=top)
+        items = self._near(batch, near)
+        yield Ranked(batch, view, items, self._engine.marks(self._user) if marks else None, top=top)
 
     def rows(self, ids: list[ItemId], cancel: Cancel) -> Iterable[Message]:
         """Items of rows in sight."""

@@ -51,6 +51,8 @@ LIKES = "sailing, jazz, astronomy"
 _DIRECTIONS = ("more ", "less ", "not ", "no ")
 _CRAMPED = 26
 """Cells below which a reason leaves out when it was."""
+_TITLES = (40, 32, 24, 16)
+"""Characters of a title in a line that has more to say, as its room allows."""
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
 
@@ -160,9 +162,17 @@ def quoted(title: str, limit: int = 40) -> str:
     return f'"{title if len(title) <= limit else title[: limit - 1].rstrip() + "…"}"'
 
 
-def changed(change: Change, *, brief: bool = False) -> str:
-    """What one key press did, and unless `brief` its effects: `liked "Tide tables": sailing +.12, 4 items moved up`."""
-    head = f"{DONE[change.kind]} {quoted(change.title)}" if change.item else change.title
+def changed(change: Change, *, brief: bool = False, room: int = 1_000) -> str:
+    """What one key press did, and unless `brief` its effects: `liked "Tide tables": sailing +.12, 4 items moved up`.
+
+    The title is cut further where the effects would not fit into `room` characters.
+    """
+    texts = (_changed(change, brief, limit) for limit in _TITLES)
+    return next((text for text in texts if len(text) <= room), _changed(change, brief, _TITLES[0]))
+
+
+def _changed(change: Change, brief: bool, limit: int) -> str:
+    head = f"{DONE[change.kind]} {quoted(change.title, limit)}" if change.item else change.title
     if change.undone:
         head = f"took back: {head}"
     if brief:

@@ -91,7 +91,7 @@ def prepare(
     out.mkdir(parents=True, exist_ok=True)
     kept_out = KeptOut([*catalogues, *corpus.glob(f"{UNSEEN}.jsonl*")])
     counts: Counter[str] = Counter()
-    source = Source(np.random.default_rng(_SEED), recipe.item_chars, recipe.parts)
+    source = Source(np.random.default_rng(_SEED), recipe.item_chars, recipe.parts, recipe.composed)
     with (
         (out / "texts-train.jsonl").open("w") as texts,
         (out / "texts-held-out.jsonl").open("w") as other_texts,

@@ -97,6 +97,8 @@ class Source:
     """Characters of an item's text at most."""
     parts: int
     """Items at most that one long document gives."""
+    composed: bool
+    """Whether sentences that people wrote of an item without its saying them are answers too; else only its own are."""
     titles: deque[str] = field(default_factory=lambda: deque(maxlen=200))
     """Of the documents before, for histories that are made up."""
 
@@ -142,15 +144,21 @@ def _article(row: Row, source: Source) -> Iterator[Sheet]:
     title, paragraphs = row["title"], row["text"].split("\n")
     longest = int(source.rng.integers(_SHORTEST_ITEM, source.longest))
     yield from _questions(title, opening(" ".join(paragraphs[:3]), longest), source)
-    first, rest = (sentences(paragraphs[0]) or [""])[0], " ".join(row["text"].split())
-    hidden = opening(rest[len(first) :].strip() if rest.startswith(first) else "", source.longest)
-    answer = grounded_start(tidied(first), f"{title} {hidden}")
-    if supported(answer, f"{title} {hidden}") >= _MIN_SUPPORT:
-        yield sheet(title, hidden, [("plain", answer)])
+    if source.composed:
+        yield from _first_sentence(row, source)
     later = [p for p in paragraphs[1:] if len(p) > _SHORTEST_ITEM]
     for n in source.rng.permutation(len(later))[: source.parts]:
         longest = int(source.rng.integers(_SHORTEST_ITEM, source.longest))
         yield from _questions(title, opening(later[n], longest), source)
+
+
+def _first_sentence(row: Row, source: Source) -> Iterator[Sheet]:
+    """An article without its first sentence, which is the answer where the rest contains its words."""
+    first, rest = (sentences(row["text"].partition("\n")[0]) or [""])[0], " ".join(row["text"].split())
+    hidden = opening(rest[len(first) :].strip() if rest.startswith(first) else "", source.longest)
+    answer = grounded_start(tidied(first), f"{row['title']} {hidden}")
+    if supported(answer, f"{row['title']} {hidden}") >= _MIN_SUPPORT:
+        yield sheet(row["title"], hidden, [("plain", answer)])
 
 
 def _questions(title: str, text: str, source: Source) -> Iterator[Sheet]:
@@ -181,13 +189,16 @@ def _with_interests(made: Sheet, title: str, text: str, source: Source) -> Sheet
 
 
 def _film(row: Row, source: Source) -> Iterator[Sheet]:
-    """The whole extract with its own sentences, and the first sentence from the rest of the extract."""
+    """The whole extract with its own sentences, and the rest of it with its own too or with the first sentence."""
     title = f"{row['title']} ({row['year']})" if source.rng.random() < 0.5 else row["title"]
     text = opening(row["text"], source.longest)
     yield from _questions(title, text, source)
     title, text, first = hidden_opening(row)
     text = opening(text, source.longest)
-    yield sheet(title, text, [("plain", tidied(grounded_start(first, f"{title} {text}")))])
+    if source.composed:
+        yield sheet(title, text, [("plain", tidied(grounded_start(first, f"{title} {text}")))])
+    else:
+        yield from _questions(title, text, source)
     genres = [genre.casefold() for genre in row["genres"] if genre.casefold() in text.casefold()]
     if genres and source.rng.random() < 2 * _TOPIC_SHARE:
         yield _topic(title, text, genres[:3])
@@ -205,14 +216,20 @@ def _paper(row: Row, source: Source) -> Iterator[Sheet]:
     """The summary for "what it is", where the abstract has its words; else the sentence most like one."""
     title, text = row["title"], opening(row["text"], source.longest)
     found = sentences(text)
-    whole = [s if s.endswith(".") else f"{s}." for s in map(str.strip, row["summaries"])]
-    fitting = [s for s in map(tidied, whole) if s and not ungrounded(s, f"{title} {text}")]
-    summary = max(fitting, key=lambda s: supported(s, text), default="")
-    if supported(summary, text) < _PAPER_SUPPORT or not summary:
+    summary = _summary(row, f"{title} {text}") if source.composed else ""
+    if not summary:
         own = [short for s in found if (short := tidied(s))]
         summary = max(own, key=lambda s: best_rouge_l(s, row["summaries"]), default="")
     others = [(angle, choose(angle, title, found)) for angle in ("new", "who", "detail")]
     yield _with_interests(sheet(title, text, [("plain", summary), *others]), title, text, source)
+
+
+def _summary(row: Row, item: str) -> str:
+    """The summary of a paper that its abstract supports best; "" where none is supported enough."""
+    whole = [s if s.endswith(".") else f"{s}." for s in map(str.strip, row["summaries"])]
+    fitting = [s for s in map(tidied, whole) if s and not ungrounded(s, item)]
+    best = max(fitting, key=lambda s: supported(s, item), default="")
+    return best if supported(best, item) >= _PAPER_SUPPORT else ""
 
 
 def _recommended(row: Row, source: Source) -> Iterator[Sheet]:

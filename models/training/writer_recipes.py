@@ -78,6 +78,8 @@ class Recipe:
     """Characters of an item's text in an example, at most."""
     parts: int
     """Examples that one long article gives beside its opening, at most."""
+    composed: bool
+    """Whether to learn sentences that the item does not contain; else only to choose, shorten and copy its own."""
     pretrain: Stage
     """Language, from plain text and sheets."""
     tune: Stage
@@ -90,6 +92,7 @@ RECIPES = {
         Shape(width=64, layers=2, heads=2, feed_forward=128, context=512, vocabulary=384),
         item_chars=200,
         parts=1,
+        composed=True,
         pretrain=Stage("pretrain", 12_000, 0.5, 1.0, 3e-3, 1_024),
         tune=Stage("tune", 12_000, 0.0, 0.0, 3e-3, 1_024),
     ),
@@ -100,14 +103,16 @@ RECIPES = {
         Shape(width=256, layers=6, heads=4, feed_forward=704, context=512),
         item_chars=1_000,
         parts=3,
+        composed=False,
         pretrain=Stage("pretrain", 1_200_000, 0.1, 0.25, 4e-4, 2_048),
-        tune=Stage("tune", 5_000_000, 0.0, 0.1, 4e-4, 2_048, opening=4.0),
+        tune=Stage("tune", 8_000_000, 0.0, 0.1, 4e-4, 2_048, opening=4.0),
     ),
     # For one GPU: six passes over the text, then the jobs.
     "large": Recipe(
         Shape(width=512, layers=8, heads=8, feed_forward=1_408, context=1_024),
         item_chars=1_500,
         parts=4,
+        composed=True,
         pretrain=Stage("pretrain", 400_000_000, 0.8, 0.5, 1.2e-3, 32_768, accumulate=2),
         tune=Stage("tune", 120_000_000, 0.0, 0.0, 4e-4, 32_768, opening=4.0, accumulate=2),
     ),

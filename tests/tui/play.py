@@ -4,9 +4,9 @@ import random
 import sys
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 from threading import Event as Cancel
 from threading import Lock
-from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 

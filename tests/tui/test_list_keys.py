@@ -140,9 +140,32 @@ async def test_the_filter_is_incremental_sticky_and_cleared_by_esc(opened: Opene
         assert "/databases" in ui.text
         await ui.press("j", "tab")
         assert "/databases" in ui.text  # it stays when the domain changes
+        await ui.press("shift+tab", "j", "j")
+        found = ui.items.current
+        assert found is not None
         await ui.press("escape")
         assert "/databases" not in ui.text
         assert ui.items.rows == 20
+        assert ui.items.current == found  # what was found is still under the cursor, among all rows
+
+
+async def test_esc_in_the_filter_line_goes_back_to_the_row_before_it(opened: Opened) -> None:
+    async with opened() as ui:
+        await ui.press("7", "j")
+        before = ui.items.current
+        await ui.press("/", *"zzz")
+        assert ui.items.rows == 0
+        await ui.press("escape")
+        assert ui.items.current == before
+
+
+async def test_what_was_liked_in_a_filter_does_not_vanish_with_it(opened: Opened) -> None:
+    async with opened() as ui:
+        await ui.press("/", *"part 3", "enter", "l")
+        liked = ui.items.current
+        await ui.press("escape")
+        assert ui.items.current == liked
+        assert "+ liked" in ui.text
 
 
 async def test_esc_in_the_filter_line_forgets_it_and_arrows_keep_it(opened: Opened) -> None:

@@ -1,8 +1,14 @@
 """Every size of window, from one cell up, on every screen."""
 
+from collections.abc import Iterator
+from threading import Event as Cancel
+
 import pytest
 from rich.cells import cell_len
 
+from llmrec.engine import Candidate, Change, ItemId, Kind, Written
+from llmrec.tui.actions import UNDO
+from llmrec.tui.screens.for_you import _toast, toast_room
 from tests.tui.conftest import Opened
 from tests.tui.fake import FakeEngine
 
@@ -64,6 +70,45 @@ async def test_80_by_24_shows_the_text_of_the_row_under_the_list(opened: Opened)
         assert "the sum of" in ui.text
         await ui.press("escape", "i")
         assert "Interests" in ui.rows[0]
+
+
+async def test_80_by_24_shows_a_text_of_three_lines_and_whose_it_is(opened: Opened) -> None:
+    class Wordy(FakeEngine):
+        def write(self, user: str, item: ItemId, cancel: Cancel | None = None) -> Iterator[Written]:
+            yield Written(item, "fake-writer@0", 0, (Candidate("many words " * 20, 1.0, "long", "model"),))
+
+    async with opened(Wordy(), size=(80, 24)) as ui:
+        below = [row for row in ui.rows[-9:] if "many words" in row]
+        assert len(below) == 3
+        assert "fake-writer" in "\n".join(ui.rows[-9:])
+
+
+async def test_a_line_that_is_cut_stands_where_it_stood(opened: Opened) -> None:
+    async with opened(size=(80, 24)) as ui:
+        ui.app.for_you.say("words " * 30, key=UNDO)
+        await ui.settle()
+        assert ui.rows[-2].startswith(" words")
+        assert "u undo" in ui.rows[-2]
+
+
+async def test_headings_stand_over_their_columns(opened: Opened) -> None:
+    for width in (120, 80, 60):
+        async with opened(size=(width, 24)) as ui:
+            await ui.press("l", "i")
+            heads, row = ui.rows[2], ui.rows[3]
+            assert row[heads.index("now")] == "▇"
+
+
+async def test_a_toast_is_one_line_that_ends_with_its_key(opened: Opened) -> None:
+    async with opened(size=(80, 24)) as ui:
+        change = Change(Kind.LIKE, ItemId("a"), "very long words " * 20)
+        ui.app.toast(_toast(change, "", toast_room(80)))
+        await ui.until(lambda: bool(ui.app.screen.query("Toast")))
+        await ui.settle()
+        toast = ui.app.screen.query_one("Toast")
+        assert toast.size.height == 1
+        assert cell_len("".join(part.text for part in toast.render_line(0))) <= toast.size.width
+        assert ui.notices[-1].endswith("… · u undo")
 
 
 async def test_120_by_36_shows_list_text_reasons_and_interests(opened: Opened) -> None:

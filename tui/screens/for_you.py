@@ -27,6 +27,7 @@ from llmrec.tui.messages import (
 from llmrec.tui.phrases import DONE, LIKES, changed, count, quoted, steering, stronger
 from llmrec.tui.quiet import GROUP, Quiet
 from llmrec.tui.screens.base import EngineScreen, ItemScreen
+from llmrec.tui.text import fit
 from llmrec.tui.widgets.blurb import Blurb
 from llmrec.tui.widgets.detail import Detail
 from llmrec.tui.widgets.footer import KeyLine
@@ -40,6 +41,8 @@ TOAST = 2.5
 """Seconds that a toast stays."""
 _FRAME, _TEXT = 5, 5
 """Lines of header, rules, note and keys; and at least of the text under the list."""
+_KEY_CELLS = 13
+"""Of the note: blanks around it, and the key that takes it back."""
 _LEAVES = (Kind.DISLIKE, Kind.SKIP)
 _QUIET = (Kind.OPEN, Kind.DWELL)
 _WELCOME = "press a and type what you like (sailing, jazz), or just press l on a row"
@@ -60,6 +63,8 @@ class ForYou(ItemScreen, inherit_bindings=False):
         self.quiet = Quiet(self)
         self._domains: tuple[str, ...] = ()
         self._found_at: dict[ItemId, int] = {}
+        self._before_filter: ItemId | None = None
+        self._go_to: ItemId | None = None
 
     def compose(self) -> ComposeResult:
         """Header, list and detail, input line, note, keys."""
@@ -143,7 +148,7 @@ class ForYou(ItemScreen, inherit_bindings=False):
 
     def refresh_view(self, *, top: bool = False, marks: bool = False) -> None:
         """Ask for the order again, and for the marks of the rows where they may be wrong."""
-        self.ask(partial(self.desk.asks.view, self.view, top, marks), group="view")
+        self.ask(partial(self.desk.asks.view, self.view, top, marks, self._go_to), group="view")
 
     # What comes back.
 
@@ -171,7 +176,8 @@ class ForYou(ItemScreen, inherit_bindings=False):
         self._list.say_nothing(self._why_empty())
         self._list.take_items(message.items)
         steered = message.change is not None and not message.change.item  # the whole list, so its top is shown
-        self._list.show(message.batch, follow=self._followed(message.change), top=message.top or steered)
+        follow, self._go_to = self._go_to or self._followed(message.change), None
+        self._list.show(message.batch, follow=follow, top=message.top or steered)
         self._draw_header()
         if message.change is not None:
             self.ask(self.desk.asks.interests, group="interests")
@@ -194,10 +200,10 @@ class ForYou(ItemScreen, inherit_bindings=False):
             return
         if change.kind is Kind.DWELL:
             return
-        text = message.says or changed(change)
-        self.say(text, key=actions.REDO if change.undone else actions.UNDO)
+        key = actions.REDO if change.undone else actions.UNDO
+        self.say(message.says or changed(change, room=self.size.width - _KEY_CELLS), key=key)
         if change.kind not in _QUIET or change.undone:
-            self.desk.toast(_toast(change, message.says))
+            self.desk.toast(_toast(change, message.says, toast_room(self.size.width)))
 
     def _why_empty(self) -> str:
         if self.view.query:
@@ -301,6 +307,8 @@ class ForYou(ItemScreen, inherit_bindings=False):
 
     def action_filter(self) -> None:
         """Type to filter."""
+        if not self.view.query:
+            self._before_filter = self._list.current
         self._prompt.ask("filter", "/", "words to find · enter keeps · esc clears", self.view.query)
 
     def action_steer(self) -> None:
@@ -314,7 +322,7 @@ class ForYou(ItemScreen, inherit_bindings=False):
     @on(Prompt.Typed)
     def _typed(self, event: Prompt.Typed) -> None:
         if event.purpose == "filter":
-            self._show_view(replace(self.view, query=event.words, keep=frozenset()))
+            self._show_view(replace(self.view, query=event.words))
 
     @on(Prompt.Entered)
     def _entered(self, event: Prompt.Entered) -> None:
@@ -329,17 +337,18 @@ class ForYou(ItemScreen, inherit_bindings=False):
     @on(Prompt.Closed)
     def _prompt_closed(self, event: Prompt.Closed) -> None:
         if event.purpose == "filter":
-            self._clear_filter()
+            self._clear_filter(self._before_filter)
 
-    def _clear_filter(self) -> None:
+    def _clear_filter(self, go_to: ItemId | None) -> None:
         if self.view.query:
-            self._show_view(replace(self.view, query="", keep=frozenset()))
+            self._show_view(replace(self.view, query=""), go_to)
 
-    def _show_view(self, view: View) -> None:
+    def _show_view(self, view: View, go_to: ItemId | None = None) -> None:
+        """Another view, from its top or from an item on."""
         if view != self.view:
-            self.view = view
+            self.view, self._go_to = view, go_to
             self._draw_header()
-            self.refresh_view(top=True)
+            self.refresh_view(top=go_to is None)
 
     def action_domain(self, step: int) -> None:
         """The next part of the catalogue."""
@@ -374,15 +383,18 @@ class ForYou(ItemScreen, inherit_bindings=False):
         self.app.push_screen("time")
 
     def action_back(self) -> None:
-        """Clear the filter; this screen has nothing behind it."""
-        self._clear_filter()
+        """Clear the filter, around the row that it has found; this screen has nothing behind it."""
+        self._clear_filter(self._list.current)
 
 
-def _toast(change: Change, says: str) -> str:
-    if says:
-        return f"{says[:1].upper()}{says[1:]}"
-    done = DONE[change.kind] if change.item else ""
-    words = f"{done} {change.title}".strip()
-    if change.undone:
-        return f"Took back: {words} · ^r redo"
-    return f"{words[:1].upper()}{words[1:]} · u undo"
+def _toast(change: Change, says: str, room: int) -> str:
+    """What was done, in one line of at most `room` cells, with the key that takes it back."""
+    words = says or f"{DONE[change.kind] if change.item else ''} {change.title}".strip()
+    head, key = ("", "") if says else ("took back: ", " · ^r redo") if change.undone else ("", " · u undo")
+    text = fit(f"{head}{words}", room - len(key), pad=False)
+    return f"{text[:1].upper()}{text[1:]}{key}"
+
+
+def toast_room(width: int) -> int:
+    """Cells for one line of a toast in a window of this width; see its styles."""
+    return max(12, (width - 2) * 4 // 5 - 3)

@@ -11,7 +11,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Input
 
-from llmrec.tui.actions import HELP_ACTIONS
+from llmrec.tui.actions import HELP_ACTIONS, OPEN
 from llmrec.tui.text import Words, fit
 from llmrec.tui.widgets.footer import KeyLine
 from llmrec.tui.widgets.row_list import Piece, RowList
@@ -48,7 +48,7 @@ def entries(screen: Screen[object]) -> list[Entry]:
 
 
 def _entry(screen: Screen[object], same: Sequence[Binding]) -> Entry:
-    signs = dict.fromkeys(screen.app.get_key_display(binding) for binding in same)
+    signs = dict.fromkeys(screen.app.get_key_display(binding).replace("⏎", OPEN.sign) for binding in same)
     return Entry(tuple(b.key for b in same), " ".join(signs), same[0].description, same[0].tooltip)
 
 

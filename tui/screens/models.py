@@ -218,6 +218,9 @@ class ModelsScreen(EngineScreen, inherit_bindings=False):
         if model is None or model.path is None or self._read is None:
             self._note.note("only what is here can be removed")
             return
+        if model.origin == "bundled":
+            self._note.note(f"{model.name} came with the program, so it stays")
+            return
         deletes = key_of(model) in self._read.deletable
         what = f"Delete {model.name}?" if deletes else f"Take {model.name} off the list?"
         used = "It is in use; the bundled one takes its place.\n" if model.used else ""

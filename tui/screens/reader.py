@@ -3,7 +3,6 @@
 from urllib.parse import urlsplit
 
 from textual.app import ComposeResult
-from textual.containers import VerticalScroll
 
 from llmrec.engine import HalfLife, Item, Kind
 from llmrec.tui import actions
@@ -15,30 +14,10 @@ from llmrec.tui.text import LONG, Words
 from llmrec.tui.widgets.blurb import Blurb
 from llmrec.tui.widgets.footer import KeyLine
 from llmrec.tui.widgets.header import Header, title_bits
+from llmrec.tui.widgets.page import Page
 
 GLANCE = 1.0
 """Seconds below which an opened item counts as not read."""
-
-
-class _Page(VerticalScroll, can_focus=True, inherit_bindings=False):
-    """The text, scrolled by the keys of the lists."""
-
-    BINDINGS = actions.bindings(actions.SCROLLS)
-
-    def action_step(self, lines: int) -> None:
-        """Scroll by lines."""
-        self.scroll_relative(y=lines, animate=False)
-
-    def action_leap(self, pages: float) -> None:
-        """Scroll by pages."""
-        self.scroll_relative(y=round(pages * max(1, self.size.height - 1)), animate=False)
-
-    def action_end(self, last: bool) -> None:
-        """Go to the beginning or the end."""
-        if last:
-            self.scroll_end(animate=False)
-        else:
-            self.scroll_home(animate=False)
 
 
 class Reader(ItemScreen, inherit_bindings=False):
@@ -54,7 +33,7 @@ class Reader(ItemScreen, inherit_bindings=False):
     def compose(self) -> ComposeResult:
         """Header, page, keys."""
         yield Header(id="header")
-        with _Page(id="page"):
+        with Page(id="page"):
             yield Words(id="title")
             yield Words(id="source")
             yield Words(id="address")
@@ -102,7 +81,7 @@ class Reader(ItemScreen, inherit_bindings=False):
         self.query_one("#text", Words).say(item.text or "this item has no text", limit=LONG)
         self.blurb.start(item)
         self.query_one("#page").focus()
-        self.query_one("#page", _Page).scroll_home(animate=False)
+        self.query_one("#page", Page).scroll_home(animate=False)
         self.look(wait=0.01)
 
     def action_back(self) -> None:

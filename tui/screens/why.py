@@ -3,7 +3,7 @@
 from functools import partial
 
 from textual.app import ComposeResult
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import Vertical
 
 from llmrec.engine import Item, Phrased
 from llmrec.tui import actions
@@ -12,6 +12,7 @@ from llmrec.tui.phrases import count, signed
 from llmrec.tui.screens.base import EngineModal, ItemScreen
 from llmrec.tui.text import Part, Words
 from llmrec.tui.widgets.footer import KeyLine
+from llmrec.tui.widgets.page import Page
 from llmrec.tui.widgets.why_lines import why_lines
 
 _PIECES, _EVENTS = 12, 3
@@ -34,7 +35,7 @@ class WhyScreen(EngineModal, inherit_bindings=False):
         with Vertical(id="box"):
             yield Words(id="question")
             yield Words(id="sum")
-            with VerticalScroll(id="reasons"):
+            with Page(id="reasons"):
                 yield Words(id="lines")
                 yield Words(id="phrase")
             yield KeyLine(actions.WHY_ACTIONS)

@@ -72,7 +72,9 @@ def heading(width: int) -> str:
     names = ["now", "always", "twelve weeks"] if width >= _WIDE else ["now", "always"] if width >= _MIDDLE else ["now"]
     blank = Interest("", (), None, 0.0, 0.0, 1.0, 0.0)
     cells = [len("".join(text for text, _ in group)) for group in _groups(blank, width)]
-    columns = [name.ljust(size) if size > 8 else name.rjust(size) for name, size in zip(names, cells, strict=True)]
+    columns = [
+        f"  {name}".ljust(size) if size > 8 else name.rjust(size) for name, size in zip(names, cells, strict=True)
+    ]
     return "  interest".ljust(max(0, width - sum(cells))) + "".join(columns)
 
 

@@ -135,9 +135,15 @@ def _cut(bits: Sequence[Bit], room: int) -> list[tuple[str, Bit]]:
     drawn: list[tuple[str, Bit]] = []
     for bit in bits:
         text = laid_out(bit.text)
-        text = text if cell_len(text) <= room else fit(text, room, pad=False)
+        text = text if cell_len(text) <= room else _shortened(text, room)
         drawn.append((text, bit))
         room -= cell_len(text)
         if room <= 0:
             return drawn
     return [*drawn, (" " * room, Bit(""))]
+
+
+def _shortened(text: str, room: int) -> str:
+    """The start of a text, behind the same blanks: a line that is cut stands where it stood."""
+    blanks = " " * min(room, len(text) - len(text.lstrip(" ")))
+    return blanks + fit(text, room - len(blanks), pad=False)

@@ -130,7 +130,7 @@ def test_a_fact_is_worded_as_the_engine_words_it() -> None:
 
 def test_the_same_seed_makes_the_same_examples(tmp_path: Path) -> None:
     row = {"title": "Skagen lighthouse", "text": TEXT + "\n" + TEXT.replace("1858", "1921") * 2, "source": "wiki-0"}
-    first, again = (sheets_of(row, Source(np.random.default_rng(1), 300, 2)) for _ in range(2))
+    first, again = (sheets_of(row, Source(np.random.default_rng(1), 300, 2, composed=True)) for _ in range(2))
     assert first == again
     assert first
 
