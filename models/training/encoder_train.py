@@ -15,7 +15,6 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from itertools import islice
 
@@ -27,6 +26,7 @@ from llmrec.models.training.bert import Bert, Output
 from llmrec.models.training.checkpoints import CheckpointError, Checkpoints, State
 from llmrec.models.training.encoder_batches import endless, plan, token_ids
 from llmrec.models.training.encoder_texts import TokenTexts
+from llmrec.models.training.precision import mixed
 from llmrec.models.vectors import Whitening
 
 COOL_DOWN = 0.3
@@ -227,14 +227,15 @@ class Trainer:
         return Whitener.fit(torch.cat([answer.vectors for answer in answers]))
 
     def _ask(self, ids: Tensor) -> Output:
-        with torch.no_grad(), _precision(self.device):
+        """The teacher's answer, in full precision: it is what is to be reached."""
+        with torch.no_grad():
             answer: Output = self._teacher(ids)
         return answer
 
     def _update(self, ids: Tensor, wanted: Output, whiten: Whitener, rate: float) -> Losses:
         for group in self._optimizer.param_groups:
             group["lr"] = rate
-        with _precision(self.device):
+        with mixed(self.device):
             got = self.student(ids)
         parts = losses(got, wanted, self.recipe.targets, whiten)
         self._optimizer.zero_grad()
@@ -252,8 +253,3 @@ def _optimizer(student: Bert, recipe: Recipe) -> torch.optim.AdamW:
         {"params": [weight for weight in learnt if weight.ndim == 1], "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(groups, lr=recipe.rate, betas=(0.9, 0.98))
-
-
-def _precision(device: torch.device) -> AbstractContextManager[object]:
-    """Half the bytes on a GPU; on a processor float32 is faster."""
-    return torch.autocast(device.type, torch.bfloat16) if device.type == "cuda" else nullcontext()

@@ -4,7 +4,6 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
 from pathlib import Path
 from statistics import fmean
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from llmrec.models.training.checkpoints import CheckpointError, Checkpoints, State
+from llmrec.models.training.precision import mixed
 from llmrec.models.training.writer_batches import Batch, Mixture
 from llmrec.models.training.writer_model import Decoder
 from llmrec.models.training.writer_recipes import Stage
@@ -94,7 +94,7 @@ class Trainer:
 
     def loss(self, batch: Batch) -> Tensor:
         """Weighted mean of -log p (nats) of a batch's weighted tokens; logits are computed for these alone."""
-        with _precision(self.device):
+        with mixed(self.device):
             hidden = self._forward(batch.ids, batch.places, batch.mask())  # (b, s, d)
             row, column = torch.nonzero(batch.weights, as_tuple=True)  # (n,)
             logits = self.model.logits(hidden[row, column - 1])  # (n, v)
@@ -151,9 +151,3 @@ def _optimizer(model: Decoder, stage: Stage, *, fused: bool) -> torch.optim.Adam
         {"params": [table], "weight_decay": 0.0, "share": stage.table_rate, "betas": (0.9, 0.999)},
     ]
     return torch.optim.AdamW(groups, lr=stage.rate, betas=(0.9, 0.95), fused=fused)
-
-
-def _precision(device: torch.device) -> AbstractContextManager[object]:
-    """bfloat16 on a GPU and on processors that multiply it (1.5 times the speed there); float32 on others."""
-    fit = device.type == "cuda" or any(torch.cpu.get_capabilities().get(each) for each in ("avx512_bf16", "amx_bf16"))
-    return torch.autocast(device.type, torch.bfloat16) if fit else nullcontext()
