@@ -238,13 +238,14 @@ async def test_a_file_is_added_by_its_path(opened: Opened) -> None:
 
 async def test_removing_asks_and_says_what_it_does(opened: Opened) -> None:
     async with opened() as ui:
-        await ui.press("m", "j", "enter", "X")
+        ui.engine.models._change("second", used=True)
+        await ui.press("m", "j", "X")
         assert "Delete second?" in ui.text
         assert "It is in use; the bundled one takes its place." in ui.text
         await ui.press("escape")
-        assert ui.engine.models.calls == ["use /models/second.gguf"]
+        assert ui.engine.models.calls == []
         await ui.press("X", "y")
-        assert ui.engine.models.calls[1:] == ["remove /models/second.gguf"]
+        assert ui.engine.models.calls == ["remove /models/second.gguf"]
         assert "deleted /models/second.gguf" in ui.line("note")
         assert "second" not in "\n".join(ui.rows[:-2])
         await ui.press("X")
@@ -254,7 +255,7 @@ async def test_removing_asks_and_says_what_it_does(opened: Opened) -> None:
         assert "only what is here can be removed" in ui.line("note")
         await ui.press("g", "g", "X", "y")
         assert "came with the program, so it stays" in ui.line("note")
-        assert len(ui.engine.models.calls) == 2
+        assert len(ui.engine.models.calls) == 1
 
 
 async def test_each_refusal_is_one_line_here(opened: Opened) -> None:
