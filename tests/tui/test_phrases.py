@@ -81,7 +81,7 @@ def test_what_a_key_changed() -> None:
     assert phrases.changed(like) == 'liked "Tide tables": sailing +.12, 4 items moved up'
     assert phrases.changed(like, brief=True) == 'liked "Tide tables"'
     long = Change(Kind.LIKE, ItemId("a"), "Tide tables for those who sail the North Sea", "sailing", 0.12, 4)
-    assert phrases.changed(long, room=60) == 'liked "Tide tables for those w…": sailing +.12, 4 items moved up'
+    assert phrases.changed(long, room=60) == 'liked "Tide tables for…": sailing +.12, 4 items moved up'
     assert phrases.changed(long, room=9) == phrases.changed(long)  # it is cut anyway: as much of the title as ever
     undone = Change(Kind.SKIP, ItemId("a"), "Tide tables", moved_up=1, undone=True)
     assert phrases.changed(undone) == 'took back: skipped "Tide tables": 1 item moved up'
