@@ -25,7 +25,7 @@ def why(live: Live, lists: Lists, user: str, person: Person, item: ItemId, view:
     """Parts of the score, and the counterfactual: the rank without the event that has the largest share in it."""
     row = live.items.rows[item]
     shown = replace(view, keep=frozenset({item, *view.keep}))
-    rank = lists.rank(person, shown, now, row)  # which says among which rows it is ranked
+    rank = lists.rank(user, person, shown, now, row)  # which says among which rows it is ranked
     score = float(person.policy.scores(now)[row])
     found = Why(item, rank, score, reasons(person, row, now))
     by_event: defaultdict[int, float] = defaultdict(float)
@@ -41,5 +41,5 @@ def why(live: Live, lists: Lists, user: str, person: Person, item: ItemId, view:
     return replace(
         found,
         without=Reason(named, by_event[index], entry.item, entry.at, entry.event_kind),
-        rank_without=lists.rank(without, shown, now, row),
+        rank_without=lists.rank(user, without, shown, now, row),
     )

@@ -60,9 +60,13 @@ class Lists:
             self._noise = (day, np.random.default_rng(seed).standard_normal(len(self._live.items)))
         return self._noise[1]
 
-    def rank(self, person: Person, view: View, now: float, row: int) -> int:
-        """Rank of a row, 1 is best; 0 where it is not in the list."""
-        found = np.flatnonzero(self.listing(person, view, now).rows == row)
+    def rank(self, user: str, person: Person, view: View, now: float, row: int) -> int:
+        """Rank of a row as its view shows it, 1 is best; 0 where it is not in the list.
+
+        What is folded behind another row stands where that one stands.
+        """
+        listing, folded, _ = self.arranged(user, self.listing(person, view, now), view, now)
+        found = np.flatnonzero(listing.rows == next((head for head in folded if row in folded[head]), row))
         return int(found[0]) + 1 if len(found) else 0
 
     def answer(self, user: str, view: View, now: float, change: Change | None, started: float) -> Batch:

@@ -172,6 +172,16 @@ def test_reasons_sum_to_the_score_and_the_counterfactual_is_true(filled: Engine,
     assert why.rank_without > why.rank
 
 
+def test_ranks_of_why_are_those_of_the_list_that_is_shown(filled: Engine) -> None:
+    view = View(varied=True)
+    shown = filled.record("me", "sea3", Kind.LIKE, view=view)
+    assert list(shown.ids) != list(filled.view("me").ids)  # variety has moved some rows
+    ranks = {item: filled.why("me", item, view=view).rank for item in shown.ids}
+    assert [ranks[item] for item in shown.ids] == list(range(1, len(shown.ids) + 1))
+    for head, hidden in shown.folded.items():
+        assert all(filled.why("me", item, view=view).rank == ranks[head] for item in hidden)
+
+
 def test_users_do_not_mix(filled: Engine) -> None:
     before = filled.view("other").ids
     filled.record("me", "sea3", Kind.SAVE)
