@@ -21,8 +21,24 @@ from llmrec.engine.paths import find_paths
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
+SECTIONS = {
+    "What there is to read": ("import", "index", "export", "backup", "reset", "paths"),
+    "The list": ("recommend", "search", "why", "write", "half-life", "judge"),
+    "What you do": ("log", "events", "undo", "redo", "steer"),
+    "Your interests": ("interests", "boost", "less", "freeze", "snooze", "forget", "split"),
+    "Models and measures": ("models", "evaluate", "report", "doctor", "demo", "bench"),
+}
+"""The commands as help shows them."""
+
+
 class _Errors(click.Group):
     """A group whose commands end with one clear line and exit code 1 on errors meant for the user."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Commands by what they are for, each with its first sentence, which is never cut."""
+        for section, names in SECTIONS.items():
+            with formatter.section(section):
+                formatter.write_dl([(name, _first_sentence(self.commands[name])) for name in names])
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -32,6 +48,10 @@ class _Errors(click.Group):
             ctx.exit(1)
         except BrokenPipeError:
             ctx.exit(1)
+
+
+def _first_sentence(command: click.Command) -> str:
+    return command.short_help or " ".join((command.help or "").split("\n\n")[0].split())
 
 
 @click.group(cls=_Errors, context_settings=CONTEXT)

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from llmrec.engine.cli_output import ago, as_json, show
+from llmrec.engine.cli_output import ago, as_json, count, show
 from llmrec.engine.cli_shared import Moment, json_option, plain_option, user_option, with_catalogue
 from llmrec.engine.facade import Engine
 from llmrec.engine.interests import ACTIONS
@@ -29,7 +29,7 @@ def log(engine: Engine, kind: str, item: str, at: float | None, value: float | N
         as_json({"user": user, "change": asdict(change) if change else None, "seconds": batch.seconds})
     elif change is not None:
         more = f": {change.interest} {change.amount:+.2f}" if change.interest else ""
-        click.echo(f'{kind} "{change.title}"{more}, {change.moved_up} items moved up')
+        click.echo(f'{kind} "{change.title}"{more}, {count(change.moved_up, "item")} moved up')
 
 
 @click.command()
@@ -89,16 +89,15 @@ def interests(engine: Engine, user: str, as_of: float | None, json_: bool, plain
 def _control(action: str) -> click.Command:
     verb = "Weaken" if action == "less" else action.capitalize()
 
-    @click.command(action, help=f"{verb} an interest (ids: `llmrec interests`); undo takes it back.")
-    @click.argument("interest")
-    @click.option("--days", type=click.FloatRange(0.01, 3650), help="How long, for snooze; 1 by default.")
-    @user_option
-    @with_catalogue
-    def command(engine: Engine, interest: str, days: float | None, user: str) -> None:
+    def command(engine: Engine, interest: str, user: str, days: float | None = None) -> None:
         batch = engine.control(user, interest, action, days=days)
         click.echo(f"{batch.change.title if batch.change else action}; `llmrec undo` takes it back")
 
-    return command
+    made = user_option(with_catalogue(command))
+    if action == "snooze":
+        made = click.option("--days", type=click.FloatRange(0.01, 3650), help="How long; 1 by default.")(made)
+    about = f"{verb} an interest (ids: `llmrec interests`); undo takes it back."
+    return click.command(action, help=about, short_help=f"{verb} an interest.")(click.argument("interest")(made))
 
 
 CONTROLS = [_control(action) for action in ACTIONS if action != "reset"]  # `llmrec reset` deletes the store

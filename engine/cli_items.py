@@ -9,8 +9,9 @@ from typing import Any
 import click
 
 from llmrec.engine.cli_half_life import AT_IMPORT, judge_items
-from llmrec.engine.cli_output import bars, day
+from llmrec.engine.cli_output import bars, day, progress_bar
 from llmrec.engine.cli_shared import chosen_store, prepare, say_of_models, with_engine
+from llmrec.engine.errors import LlmrecError
 from llmrec.engine.facade import Engine
 from llmrec.engine.importers import Problems
 from llmrec.engine.paths import find_paths
@@ -28,7 +29,8 @@ from llmrec.engine.switching import short_name
 def import_(engine: Engine, files: tuple[Path, ...], domain: str | None, skip_bad: bool, no_index: bool) -> None:
     """Import items: JSONL, CSV, TSV, RSS, Atom, OPML or browser bookmarks."""
     problems = Problems(skip=skip_bad)
-    new, updated = engine.import_items(files, domain=domain, problems=problems)
+    with progress_bar("items") as advance:
+        new, updated = engine.import_items(files, domain=domain, problems=problems, told=advance)
     _skipped(problems)
     click.echo(f"{new} new and {updated} updated items.")
     if not no_index:
@@ -45,11 +47,14 @@ def _index(engine: Engine) -> None:
     """Make missing vectors, and what a large catalogue is ranked by, under bars; a stop keeps the vectors."""
     ranked_by = engine.encoder_id
     made, last = 0, None
-    for progress in bars(engine.index()):
-        if last is not None and last.what == progress.what and progress.what.startswith("vectors"):
-            made += progress.done - last.done
-        last = progress
-    prepare(engine)
+    try:
+        for progress in bars(engine.index()):
+            if last is not None and last.what == progress.what and progress.what.startswith("vectors"):
+                made += progress.done - last.done
+            last = progress
+        prepare(engine)
+    except KeyboardInterrupt:
+        raise LlmrecError("stopped; what is made is kept, and `llmrec index` makes the rest.") from None
     if made:
         click.echo(f"{made} vectors made by {engine.encoder_id}.")
     if engine.encoder_id != ranked_by:

@@ -7,6 +7,7 @@ import click
 
 from llmrec.engine.cli_output import as_json, show
 from llmrec.engine.cli_shared import Moment, json_option, plain_option, say_of_models, user_option, with_catalogue
+from llmrec.engine.errors import LlmrecError
 from llmrec.engine.facade import Engine
 from llmrec.engine.policies import POLICIES
 from llmrec.engine.records import ItemId, View, Why
@@ -41,6 +42,9 @@ def recommend(
     plain: bool,
 ) -> None:
     """The ranked list."""
+    domains = engine.domains()
+    if domain is not None and len(domains) and domain not in domains:
+        raise LlmrecError(f"no item is in the domain {domain!r}; there are {', '.join(domains)}.")
     view = View(domain=domain, seen=seen, varied=varied)
     ranked = engine.recommend(user, n, as_of, view=view, policy=model, why=why)
     say_of_models(engine)

@@ -48,16 +48,18 @@ def _cell(value: Any) -> str:
 
 
 @contextmanager
-def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on stderr with speed and time left; yields a function of (done, total)."""
+def progress_bar(what: str) -> Iterator[Callable[..., None]]:
+    """A bar on stderr with speed and time left; yields a function of (done, total), or of done where none knows."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    # A log that errors are sent to gets none: not even the blank line that an invisible bar would leave.
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(what, total=None)
 
-        def advance(done: int, total: int) -> None:
+        def advance(done: int, total: int | None = None) -> None:
             bar.update(task, completed=done, total=total)
 
         yield advance
@@ -70,6 +72,11 @@ def bars(work: Iterable[Progress]) -> Iterator[Progress]:
             for progress in steps:
                 advance(progress.done, progress.total)
                 yield progress
+
+
+def count(n: int, word: str) -> str:
+    """A number and its word: "1 item", "12 items"."""
+    return f"{n} {word if n == 1 else word + 's'}"
 
 
 def day(seconds: float) -> str:

@@ -191,9 +191,20 @@ class Engine:
         return self._store.domains()
 
     def import_items(
-        self, files: Sequence[Path], *, domain: str | None = None, problems: importers.Problems | None = None
+        self,
+        files: Sequence[Path],
+        *,
+        domain: str | None = None,
+        problems: importers.Problems | None = None,
+        told: Callable[[int], object] | None = None,
     ) -> tuple[int, int]:
         """Add or update the items of files, all or none; vectors are made by `index`.
+
+        Args:
+            files: in any format that `importers` knows.
+            domain: for items that name none.
+            problems: what to do with bad lines.
+            told: called now and then with how many items have been read.
 
         Returns:
             Numbers of (new, updated) items.
@@ -204,7 +215,7 @@ class Engine:
         problems = problems or importers.Problems()
         now = self._clock()
         read = (i for f in files for i in importers.read_items(f, now=now, domain=domain, problems=problems))
-        return self.add_items(read)
+        return self.add_items(importers.counted(read, told) if told is not None else read)
 
     def add_items(self, items: Iterable[Item]) -> tuple[int, int]:
         """Add or update items, all or none; returns the numbers of (new, updated) ones."""

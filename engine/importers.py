@@ -25,6 +25,7 @@ MAX_LINE = 1_000_000
 MAX_TEXT = 20_000
 """Characters of an item's text that are kept."""
 _MAX_TAGS = 32
+_TELL = 500
 _MAX_EXTRA = 10_000  # characters of unknown keys kept per item
 _SKEW = 86_400.0  # seconds a date may lie ahead, for clocks and time zones that differ
 _OLDEST_ITEM = datetime(1700, 1, 1, tzinfo=UTC).timestamp()
@@ -59,6 +60,16 @@ class Problems:
 def content_hash(item: Item) -> bytes:
     """Identity of what is embedded: unchanged content is not embedded again."""
     return sha256(f"{item.title}\x00{item.text}".encode()).digest()[:16]
+
+
+def counted(items: Iterable[Item], told: Callable[[int], object]) -> Iterator[Item]:
+    """The same items; `told` hears at every so many how many they were, and at last of all."""
+    done = 0
+    for done, item in enumerate(items, start=1):
+        yield item
+        if done % _TELL == 0:
+            told(done)
+    told(done)
 
 
 def read_items(path: Path, *, now: float, domain: str | None, problems: Problems) -> Iterator[Item]:

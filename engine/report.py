@@ -81,9 +81,8 @@ def report(
     """
     steps = sum(bool(step.wanted) for step in history.steps)
     if steps < MIN_STEPS:
-        raise LlmrecError(
-            f"{history.user} has {steps} moments with a like, save, purchase or finish; a report needs {MIN_STEPS}."
-        )
+        moments = f"{steps} moment{'s' * (steps != 1)} with a like, save, purchase or finish"
+        raise LlmrecError(f"{history.user} has {moments}; a report needs {MIN_STEPS}.")
     names = tuple(dict.fromkeys((current, *METHODS)))
     measured = Evaluation(catalogue, [history], names, seed).trace(history, cancel)
     if measured is None:

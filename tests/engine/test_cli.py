@@ -1,12 +1,16 @@
 """`llmrec` as scripts use it: formats, exit codes, one clear line on errors."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
-from llmrec.engine.cli import main
+from llmrec.engine import Engine, Item, ItemId, Progress
+from llmrec.engine.cli import SECTIONS, main
+from llmrec.engine.cli_output import count
+from llmrec.engine.importers import counted
 
 ITEMS = [
     {"id": "s1", "title": "Tide tables", "text": "How sailors read the tide. A book of the sea.", "tags": ["sea"]},
@@ -131,6 +135,55 @@ def test_usage_errors_exit_2(run) -> None:  # type: ignore[no-untyped-def]
     run("recommend", "-n", "0", code=2)
     run("log", "adore", "x", code=2)
     run("recommend", "--as-of", "soon", code=2)
+
+
+def test_help_names_every_command_once_and_cuts_no_sentence(run) -> None:  # type: ignore[no-untyped-def]
+    assert sorted(name for names in SECTIONS.values() for name in names) == sorted(main.commands)
+    shown = run("--help").stdout
+    assert "..." not in shown.partition("[ARGS]...")[2]
+    assert all(f"\n  {name} " in shown for name in main.commands)
+
+
+def test_only_snooze_is_asked_for_how_long(filled) -> None:  # type: ignore[no-untyped-def]
+    leader = json.loads(filled("interests", "--json").stdout)[0]["id"]
+    filled("boost", leader, "--days", "7", code=2)
+    assert "--days" in filled("snooze", "--help").stdout
+
+
+def test_a_domain_that_is_not_there_is_an_error_that_names_those_that_are(filled) -> None:  # type: ignore[no-untyped-def]
+    assert "there are items" in filled("recommend", "--domain", "shop", code=1).stderr
+    assert json.loads(filled("recommend", "--domain", "items", "--json").stdout)
+
+
+def test_one_is_written_as_one(filled) -> None:  # type: ignore[no-untyped-def]
+    filled("log", "like", "b1")
+    assert "me has 2 moments" in filled("report", code=1).stderr
+    filled("undo")
+    assert "me has 1 moment with" in filled("report", code=1).stderr
+    assert [count(n, "item") for n in range(3)] == ["0 items", "1 item", "2 items"]
+
+
+def test_a_stop_while_vectors_are_made_says_what_is_kept_and_how_to_go_on(  # type: ignore[no-untyped-def]
+    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object) -> Iterator[Progress]:
+        yield Progress(1, 3, "vectors")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Engine, "index", stopped)
+    (tmp_path / "i.jsonl").write_text("\n".join(map(json.dumps, ITEMS)))
+    result = run("import", str(tmp_path / "i.jsonl"), code=1)
+    assert result.stdout.startswith("3 new")
+    assert result.stderr == "llmrec: stopped; what is made is kept, and `llmrec index` makes the rest.\n"
+
+
+def test_bars_count_what_is_read_and_leave_nothing_in_a_log(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    heard: list[int] = []
+    items = [Item(ItemId(str(n)), "Title") for n in range(1_001)]
+    assert list(counted(items, heard.append)) == items
+    assert heard == [500, 1_000, 1_001]
+    (tmp_path / "i.jsonl").write_text("\n".join(map(json.dumps, ITEMS)))
+    assert run("import", str(tmp_path / "i.jsonl")).stderr == ""
 
 
 def test_paths_follow_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
