@@ -494,13 +494,14 @@ class Engine:
     # -- interests -----------------------------------------------------------------------------------------------
 
     def interests(self, user: str, as_of: float | None = None) -> list[Interest]:
-        """What a user likes, in words, strongest first."""
+        """What a user likes, in words, strongest first; then what they typed to see less of."""
         with self._lock:
             person, now = self._live.past(user, self._clock(), as_of)
             words = {c.leader: self._live.words_of(person, c.leader) for c in person.interests.clusters}
             by_writer = self._namer.names(person)
             found = person.interests.describe(now, words | by_writer)
-            return [replace(i, named_by=self._namer.by) if i.id in by_writer else i for i in found]
+            named = [replace(i, named_by=self._namer.by) if i.id in by_writer else i for i in found]
+            return [*named, *steering.lessened(person.entries, now)]
 
     def name_interests(self, user: str, cancel: Cancel | None = None) -> Iterator[Progress]:
         """Let the writer name the interests that no tag names; nothing without a writer.
@@ -562,6 +563,9 @@ class Engine:
         """
         if action not in ACTIONS:
             raise LlmrecError(f"{action!r} is not one of {', '.join(ACTIONS)}.")
+        typed = steering.entry_of(interest)
+        if typed is not None:
+            return self._end_steering(user, typed, action, view)
         started = time.perf_counter()
         with self._lock:
             now = self._clock()
@@ -574,6 +578,12 @@ class Engine:
             self._live.forget_person(user)
             change = Change(Kind.LIKE, ItemId(""), f"{action} {words}", interest=words)
             return self._lists.answer(user, view, now, change, started)
+
+    def _end_steering(self, user: str, entry: int, action: str, view: View) -> Batch:
+        """Forget what was typed to see less of."""
+        if action not in ("forget", "reset"):
+            raise LlmrecError("that is what you typed to see less of: forget takes it back.")
+        return self.undo_event(user, entry, view=view)
 
     def steer(self, user: str, command: str, *, view: View = _EVERYTHING) -> Batch:
         """More or less of something in the user's words ("more sailing", "less politics this week").

@@ -35,7 +35,8 @@ STRENGTH: Final[Mapping[Kind, float]] = {
 }
 """How much an event feeds an interest; what is not listed feeds none."""
 ACTIONS: Final = ("boost", "less", "freeze", "snooze", "forget", "split", "reset")
-_WEEKS = 12
+WEEKS: Final = 12
+"""Weeks of a trend."""
 
 
 @dataclass(slots=True)
@@ -245,9 +246,9 @@ class InterestModel:
 
 def _trend(events: Sequence[Interaction], now: float) -> tuple[float, ...]:
     """Weight gained in each of the last twelve weeks, oldest first."""
-    weeks = [0.0] * _WEEKS
+    weeks = [0.0] * WEEKS
     for event in events:
         age = int(max(0.0, now - event.at) // (7 * DAY))
-        if age < _WEEKS:
-            weeks[_WEEKS - 1 - age] += STRENGTH[event.kind]
+        if age < WEEKS:
+            weeks[WEEKS - 1 - age] += STRENGTH[event.kind]
     return tuple(weeks)

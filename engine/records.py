@@ -194,7 +194,7 @@ class Interest:
     trend: tuple[float, ...] = ()
     """Weight gained in each of the last twelve weeks, oldest first."""
     state: str = ""
-    """"", "boosted", "lowered", "frozen", "snoozed until ...", "forgotten"."""
+    """"", "boosted", "lowered", "frozen", "snoozed until ...", "forgotten"; of typed words "less", "less until ..."."""
     items: tuple[ItemId, ...] = ()
     """Its events' items, newest first."""
     named_by: str = ""

@@ -1,10 +1,14 @@
 """Steering in the user's words: "more sailing, less politics this week" becomes fading pseudo-interests."""
 
 import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 from llmrec.engine.errors import LlmrecError
-from llmrec.engine.interests import DAY
+from llmrec.engine.interests import ALWAYS_HALF_LIFE, DAY, WEEKS
+from llmrec.engine.log import LogEntry
+from llmrec.engine.records import Interest
 from llmrec.models.clean import clean
 
 _HOW_LONG = {"now": DAY / 4, "today": DAY, "this week": 7 * DAY, "this month": 30 * DAY, "this year": 365 * DAY}
@@ -13,6 +17,35 @@ _BETWEEN = re.compile(r",|;|\band\b(?=\s+(?:more|less|not?)\b)")
 _HELP = 'say "more sailing", "less politics this week" or "not football now".'
 _MOST = 20
 """Phrases of one command; each is embedded, and each stays in the log."""
+
+_TYPED = "steer:"
+
+
+def lessened(entries: Iterable[LogEntry], now: float) -> list[Interest]:
+    """What the user typed to see less of, newest first: no interest, but shown beside them, so that it can be ended."""
+    found = (entry for entry in entries if entry.kind == "steer" and not entry.payload["more"])
+    return [_lessened(entry) for entry in found if (entry.payload.get("until") or now + 1) > now][::-1]
+
+
+def _lessened(entry: LogEntry) -> Interest:
+    until = entry.payload.get("until")
+    return Interest(
+        id=f"{_TYPED}{entry.id}",
+        words=(entry.payload["phrase"],),
+        medoid=None,
+        now=0.0,
+        always=0.0,
+        half_life=ALWAYS_HALF_LIFE,
+        last_fed=entry.at,
+        trend=(0.0,) * WEEKS,
+        state=f"less until {datetime.fromtimestamp(until, UTC):%a %d %b}" if until is not None else "less",
+    )
+
+
+def entry_of(interest: str) -> int | None:
+    """The log's entry by which a user typed what is shown under this id; None for an interest."""
+    number = interest.removeprefix(_TYPED)
+    return int(number) if number != interest and number.isdecimal() else None
 
 
 def parse(command: str, now: float) -> list[dict[str, Any]]:

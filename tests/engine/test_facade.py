@@ -1,6 +1,7 @@
 """The engine as the screen uses it: press, re-order, undo, explain."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -180,6 +181,28 @@ def test_ranks_of_why_are_those_of_the_list_that_is_shown(filled: Engine) -> Non
     assert [ranks[item] for item in shown.ids] == list(range(1, len(shown.ids) + 1))
     for head, hidden in shown.folded.items():
         assert all(filled.why("me", item, view=view).rank == ranks[head] for item in hidden)
+
+
+def test_what_was_typed_to_see_less_of_is_shown_and_can_be_taken_back(filled: Engine, clock: Clock) -> None:
+    filled.record("me", "sea3", Kind.LIKE)
+    filled.steer("me", "less bread this week, more rope")
+    filled.steer("me", "not sea")
+    shown = filled.interests("me")
+    assert [(i.words, i.state.split(" until")[0]) for i in shown if not i.always] == [
+        (("sea",), "less"),
+        (("bread",), "less"),
+    ]
+    assert shown[-1].state == f"less until {datetime.fromtimestamp(NOW + 7 * DAY, UTC):%a %d %b}"
+    with pytest.raises(LlmrecError, match="forget takes it back"):
+        filled.control("me", shown[-1].id, "boost")
+    change = filled.control("me", shown[-1].id, "forget").change
+    assert change is not None
+    assert change.undone
+    assert [i.words for i in filled.interests("me") if not i.always] == [("sea",)]
+    filled.redo("me")
+    clock.advance(8 * DAY)
+    assert [i.words for i in filled.interests("me") if not i.always] == [("sea",)]  # the week is over
+    assert filled.interests("me", NOW)[-1].words == ("bread",)  # it was not over then
 
 
 def test_users_do_not_mix(filled: Engine) -> None:

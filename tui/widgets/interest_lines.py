@@ -28,7 +28,7 @@ def interest_lines(interests: Sequence[Interest], *, width: int, most: int) -> l
         return [*parts, "none yet: l on a row starts one"]
     for interest in interests[:most]:
         parts.append(fit(", ".join(interest.words) or "unnamed", room) + " ")
-        if interest.state.startswith(("snoozed", "forgotten")):
+        if interest.state.startswith(("snoozed", "forgotten", "less")):
             parts.append((f"{fit(interest.state, _HEAD, pad=False)}\n", "italic dim"))
             continue
         parts += [
