@@ -21,7 +21,7 @@ from llmrec.engine.interests import ACTIONS
 from llmrec.engine.items import Items
 from llmrec.engine.lists import Lists
 from llmrec.engine.live import Live
-from llmrec.engine.log import HALF_LIFE, LogEntry, active, believed, named, redoable
+from llmrec.engine.log import HALF_LIFE, LogEntry, active, believed, named, redone_together, undone_together
 from llmrec.engine.naming import Namer
 from llmrec.engine.paths import Paths, find_paths
 from llmrec.engine.phrasing import Phrased, Phraser, facts
@@ -362,34 +362,42 @@ class Engine:
             raise UnknownItem(f"no item has the id {item!r}. `llmrec search WORDS` finds items.")
 
     def undo(self, user: str, *, view: View = _EVERYTHING) -> Batch:
-        """Take back the newest entry that counts; `change` of the answer is None where there is none."""
-        entries = active(self._store.log(user))
-        return self._take_back(user, entries[-1] if entries else None, view)
+        """Take back the newest entry that counts; `change` of the answer is None where there is none.
+
+        A steering command goes with all its phrases.
+        """
+        return self._take_back(user, undone_together(self._store.log(user)), view)
 
     def undo_event(self, user: str, event_id: int, *, view: View = _EVERYTHING) -> Batch:
         """Take back one past entry."""
-        found = next((e for e in active(self._store.log(user)) if e.id == event_id), None)
-        return self._take_back(user, found, view)
+        return self._take_back(user, [e for e in active(self._store.log(user)) if e.id == event_id], view)
 
     def redo(self, user: str, *, view: View = _EVERYTHING) -> Batch:
         """Take back the newest undo, unless something was done since."""
-        return self._take_back(user, redoable(self._store.log(user)), view)
+        return self._take_back(user, redone_together(self._store.log(user)), view)
 
-    def _take_back(self, user: str, entry: LogEntry | None, view: View) -> Batch:
+    def _take_back(self, user: str, entries: Sequence[LogEntry], view: View) -> Batch:
         started = time.perf_counter()
         with self._lock:
             now = self._clock()
+            changes = [self._take_back_one(user, entry, now) for entry in entries]
             change = None
-            if entry is not None:
-                self._store.append_undo(user, entry.id, now)
-                self._live.take_back(user, entry, now)
-                target = entry
-                if entry.undoes is not None:
-                    target = next(e for e in self._store.log(user) if e.id == entry.undoes)
-                if target.kind == HALF_LIFE:
-                    self._half_lives.apply(self.item(target.payload["item"]))
-                change = replace(self._described(target), undone=target is entry)
+            if changes:
+                titles = [change.title for change in changes]
+                said = titles[::-1] if changes[0].undone else titles  # in the order in which they were typed
+                change = replace(changes[0], title=", ".join(said))
             return self._lists.answer(user, view, now, change, started)
+
+    def _take_back_one(self, user: str, entry: LogEntry, now: float) -> Change:
+        """Take back an entry, or an undo; returns what that changes."""
+        self._store.append_undo(user, entry.id, now)
+        self._live.take_back(user, entry, now)
+        target = entry
+        if entry.undoes is not None:
+            target = next(e for e in self._store.log(user) if e.id == entry.undoes)
+        if target.kind == HALF_LIFE:
+            self._half_lives.apply(self.item(target.payload["item"]))
+        return replace(self._described(target), undone=target is entry)
 
     def _described(self, entry: LogEntry) -> Change:
         """An entry as a change, without what it moved."""

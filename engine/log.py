@@ -75,6 +75,36 @@ def redoable(entries: Sequence[LogEntry]) -> LogEntry | None:
     return None
 
 
+def undone_together(entries: Sequence[LogEntry]) -> list[LogEntry]:
+    """What one undo takes back, newest first: the newest entry that counts, with all phrases of its command."""
+    found: list[LogEntry] = []
+    for entry in reversed(active(entries)):
+        if found and not _of_one_command(entry, found[-1]):
+            break
+        found.append(entry)
+    return found
+
+
+def redone_together(entries: Sequence[LogEntry]) -> list[LogEntry]:
+    """The undos that one redo takes back, in the order in which their entries were made."""
+    targets = {entry.id: entry for entry in entries}
+    log, found = list(entries), list[LogEntry]()
+    while (undo := redoable(log)) is not None and undo.undoes is not None:
+        if found and not _of_one_command(targets[found[-1].undoes or 0], targets[undo.undoes]):
+            break
+        found.append(undo)
+        if targets[undo.undoes].kind != "steer":
+            break
+        log.append(LogEntry(-len(found), "undo", None, undo.at, None, undoes=undo.id))
+    return found
+
+
+def _of_one_command(earlier: LogEntry, later: LogEntry) -> bool:
+    """Whether two entries are phrases of one steering command, in this order."""
+    same = earlier.kind == later.kind == "steer" and earlier.at == later.at
+    return same and earlier.payload.get("place", 0) < later.payload.get("place", 0)
+
+
 def named(entry: LogEntry) -> str:
     """A correction in words; "" for events on items."""
     if entry.kind == "steer":

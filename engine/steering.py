@@ -49,7 +49,7 @@ def entry_of(interest: str) -> int | None:
 
 
 def parse(command: str, now: float) -> list[dict[str, Any]]:
-    """Log payloads {phrase, more, until} of one command; until is Unix seconds, None for ever.
+    """Log payloads {phrase, more, until, place} of one command; until is Unix seconds, None for ever.
 
     Raises:
         LlmrecError: no direction or no phrase.
@@ -64,7 +64,8 @@ def parse(command: str, now: float) -> list[dict[str, Any]]:
     for part in parts:  # "more sailing, jazz": the direction holds until the next one
         said = _COMMAND.match(part)
         direction = said[1].lower() if said else direction
-        parsed.append(_part(part, direction, said[2] if said else part, now))
+        phrase = _part(part, direction, said[2] if said else part, now)
+        parsed.append({**phrase, "place": len(parsed)})  # so that one undo takes back the whole command
     return parsed
 
 

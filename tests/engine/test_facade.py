@@ -205,6 +205,26 @@ def test_what_was_typed_to_see_less_of_is_shown_and_can_be_taken_back(filled: En
     assert filled.interests("me", NOW)[-1].words == ("bread",)  # it was not over then
 
 
+def test_one_undo_takes_back_a_whole_steering_command_and_one_redo_brings_it_back(filled: Engine) -> None:
+    orders = [list(filled.view("me").ids)]
+    for command in ("more sea", "more bread, train, less rope", "more rail"):
+        filled.steer("me", command)
+        orders.append(list(filled.view("me").ids))
+    titles = []
+    for order in orders[-2::-1]:
+        change = filled.undo("me").change
+        assert change is not None
+        titles.append(change.title)
+        assert list(filled.view("me").ids) == order
+    assert titles == ["more rail", "more bread, more train, less rope", "more sea"]
+    for order, title in zip(orders[1:], titles[::-1], strict=True):
+        change = filled.redo("me").change
+        assert change is not None
+        assert (change.title, change.undone) == (title, False)
+        assert list(filled.view("me").ids) == order
+    assert filled.redo("me").change is None
+
+
 def test_users_do_not_mix(filled: Engine) -> None:
     before = filled.view("other").ids
     filled.record("me", "sea3", Kind.SAVE)
@@ -284,7 +304,6 @@ class TestSteering:
         assert mean_rank(batch.ids, "sea") - mean_rank(batch.ids, "bread") > mean_rank(before.ids, "sea") - mean_rank(
             before.ids, "bread"
         )
-        filled.undo("me")
         assert filled.undo("me").ids == before.ids
 
     @pytest.mark.parametrize("command", ["", "sailing", "more", "less this week", "more  ,"])
