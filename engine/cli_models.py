@@ -146,7 +146,7 @@ def remove(name: str, yes: bool) -> None:
     shelf = _shelf()
     path = shelf.path(name)
     deletes = shelf.owns(path)
-    if not yes:
+    if not yes and not shelf.bundles(path):  # which is refused, so there is nothing to ask
         click.confirm(f"Delete {path}?" if deletes else f"Take {path} off the list?", abort=True)
     shelf.remove(name)
     click.echo(f"deleted {path}" if deletes else f"{path} is off the list; the file itself is left alone")

@@ -218,7 +218,7 @@ class Shelf:
             ModelRejected: it is bundled, or cannot be deleted.
         """
         path = self.path(name)
-        if path.parent == self._bundled:
+        if self.bundles(path):
             raise ModelRejected(f"{path.name} came with the program; it is left alone.")
         if self.owns(path):
             try:
@@ -229,6 +229,10 @@ class Shelf:
         if choices != self._choices.chosen() or path in self._choices.own():
             self._choices.write(choices, [own for own in self._choices.own() if own != path])
         return path
+
+    def bundles(self, path: Path) -> bool:
+        """Whether a file came with the program, so that it cannot be removed."""
+        return path.parent == self._bundled
 
     def owns(self, path: Path) -> bool:
         """Whether a file lies in the user's folder of models, so that removing it deletes it."""
@@ -281,7 +285,7 @@ class Shelf:
             known = entry or namesake(path)
             about = About.of_entry(known) if known is not None else About.of_file(header)
             kind = "encoder" if header.is_encoder else "writer"
-        origin = "bundled" if path.parent == self._bundled else "pulled" if entry else "your own"
+        origin = "bundled" if self.bundles(path) else "pulled" if entry else "your own"
         name, is_used = entry.name if entry else path.stem, path.resolve() in used
         try:
             size, speed = path.stat().st_size, self._speeds.of(path)

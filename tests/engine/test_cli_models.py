@@ -159,6 +159,14 @@ def test_another_encoder_ranks_once_index_has_made_its_vectors(
 
 
 @pytest.mark.llama
+def test_what_came_with_the_program_is_refused_before_anything_is_asked(run: Run) -> None:
+    bundled = next(row["name"] for row in json.loads(run("list", "--json").stdout) if row["origin"] == "bundled")
+    refused = run("remove", bundled)
+    assert refused.exit_code == 1
+    assert refused.stdout == ""
+    assert "came with the program" in refused.stderr
+
+
 def test_a_removed_encoder_ranks_until_the_bundled_one_has_seen_all(
     run: Run, encoders: tuple[Path, Path], tmp_path: Path
 ) -> None:
