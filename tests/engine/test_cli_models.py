@@ -49,6 +49,16 @@ def test_lists_the_catalogue_on_an_empty_machine(run: Run) -> None:
     assert "639.4 MB" in run("list").stdout
 
 
+def test_what_came_with_the_program_is_refused_before_anything_is_asked(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "bundled").mkdir()
+    file = tiny_llama(tmp_path / "bundled" / "own.gguf")
+    refused = CliRunner().invoke(main, ["models", "remove", "own"], input="y\n")
+    assert refused.exit_code == 1
+    assert refused.stdout == ""
+    assert "came with the program" in refused.stderr
+    assert file.exists()
+
+
 def test_convert_use_verify_remove(run: Run, tmp_path: Path, folder: Path) -> None:
     source = tiny_bert_folder(tmp_path / "my-bert")
     assert run("convert", str(source), "--type", "f16").exit_code == 0
@@ -159,14 +169,6 @@ def test_another_encoder_ranks_once_index_has_made_its_vectors(
 
 
 @pytest.mark.llama
-def test_what_came_with_the_program_is_refused_before_anything_is_asked(run: Run) -> None:
-    bundled = next(row["name"] for row in json.loads(run("list", "--json").stdout) if row["origin"] == "bundled")
-    refused = run("remove", bundled)
-    assert refused.exit_code == 1
-    assert refused.stdout == ""
-    assert "came with the program" in refused.stderr
-
-
 def test_a_removed_encoder_ranks_until_the_bundled_one_has_seen_all(
     run: Run, encoders: tuple[Path, Path], tmp_path: Path
 ) -> None:
