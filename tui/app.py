@@ -49,8 +49,12 @@ _TOUCHES = (Key, Paste, MouseDown, MouseScrollDown, MouseScrollUp)
 _DRAWN_ON = 2
 """The file descriptor on which Textual draws: the error stream."""
 _RESIZED = 0.1
-_LAST_SAVE = 3.0
+_LAST_SAVE = 10.0
 """Seconds that quitting waits for the last key press to be saved."""
+_LAST_CLOSE = 3.0
+"""Seconds that the engine has to close where nobody looks on."""
+_TELL_WHY = 0.5
+"""Seconds after which a user who waits for that is told why."""
 
 
 def prepare_store(engine: Engine, now: float) -> None:
@@ -156,7 +160,7 @@ class LlmrecApp(App[None]):
             await asyncio.wait_for(self._commands.join(), _LAST_SAVE)
         closing = Thread(target=self.engine.close, daemon=True)  # it waits for a thread that is at work in the engine
         closing.start()
-        closing.join(_LAST_SAVE)
+        closing.join(_LAST_CLOSE)
         os._exit(128 + signal.SIGHUP)
 
     async def run_async(self, **options: Any) -> None:
@@ -346,6 +350,7 @@ class LlmrecApp(App[None]):
         self.run_worker(self._leave(), group="leave")
 
     async def _leave(self) -> None:
+        self.set_timer(_TELL_WHY, lambda: self.for_you.say("saving the last key press; q again leaves without it"))
         try:
             await asyncio.wait_for(self._commands.join(), _LAST_SAVE)
         except TimeoutError:

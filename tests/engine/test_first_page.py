@@ -105,9 +105,10 @@ class TestTypedInterests:
         assert {topic(item) for item in ids[:15]} == {"sea", "tune", "star"}
         assert {i.words for i in filled.interests("me")} == {("sailing",), ("jazz",), ("astronomy",)}
 
-    def test_each_is_undone(self, filled: Engine) -> None:
+    def test_they_are_undone_as_they_were_typed(self, filled: Engine) -> None:
         before = filled.view("me").ids
-        filled.steer("me", "more sailing, jazz")
+        filled.steer("me", "more sailing")
+        filled.steer("me", "more jazz, astronomy")
         filled.undo("me")
         assert [i.words for i in filled.interests("me")] == [("sailing",)]
         assert filled.undo("me").ids == before
@@ -133,7 +134,8 @@ class TestTypedInterests:
 
     def test_directions_carry_over_and_end_with_the_next(self, filled: Engine) -> None:
         filled.steer("me", "more sailing, jazz, less astronomy, trains")
-        assert {i.words for i in filled.interests("me")} == {("sailing",), ("jazz",)}
+        found = {i.words: i.state for i in filled.interests("me")}
+        assert found == {("sailing",): "", ("jazz",): "", ("astronomy",): "less", ("trains",): "less"}
 
     def test_more_phrases_than_anybody_has_are_refused_before_anything_is_written(self, filled: Engine) -> None:
         with pytest.raises(LlmrecError, match="at most 20"):

@@ -115,7 +115,10 @@ async def test_a_text_made_ahead_by_the_real_engine_is_shown_without_writing(ope
             assert any(row["drafts"] for row in engine.store.all_written())
 
 
-async def test_a_quiet_moment_names_an_interest_and_the_screen_says_who_named_it(opened: Opened) -> None:
+async def test_a_quiet_moment_names_an_interest_and_the_screen_says_who_named_it(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quiet, "QUIET", 3_600.0)  # it comes when this test says so
     writer = ScriptedWriter({"Topic:": "boats"}, default="It tells of boats at night.")
     with Engine.open(":memory:", embedder=HashingEmbedder(), writer=writer, clock=lambda: NOW) as engine:
         engine.add_items(
@@ -127,6 +130,7 @@ async def test_a_quiet_moment_names_an_interest_and_the_screen_says_who_named_it
             await ui.press("l", "i")
             assert "named by" not in ui.text
             await ui.press("escape")
+            ui.app.for_you.quiet._begin()
             await ui.until(lambda: [i.named_by for i in engine.interests("me")] == ["scripted"])
             await ui.press("i")
             await ui.until(lambda: "named by scripted" in ui.text)

@@ -206,7 +206,7 @@ async def test_rows_of_the_same_item_are_joined(opened: Opened, tuesday: FakeEng
 
 async def test_the_reader_scrolls_and_marks(opened: Opened) -> None:
     engine = FakeEngine()
-    async with opened(engine, size=(60, 12)) as ui:
+    async with opened(engine, size=(60, 12), timer=lambda: 0.0) as ui:  # however long it takes, nothing was read
         await ui.press("enter")
         top = ui.text
         await ui.press("j", "space", "G")

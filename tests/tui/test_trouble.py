@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from threading import Event as Cancel
+from typing import Any
 
 from llmrec.engine import Batch, ItemId, Kind, StoreError, View, Why, Written
 from tests.tui.conftest import Opened
@@ -195,3 +196,21 @@ async def test_three_hundred_actions_leave_nothing_behind(opened: Opened) -> Non
         after, threads_after = await run(len(keys) * 19)
         assert after - before < 8 * 304  # caches still fill; a screen left behind at each opening would be 50,000
         assert threads_after <= threads + 2  # the pool may still be growing to its fixed size
+
+
+async def test_quitting_waits_for_the_last_key_press_and_says_so(opened: Opened) -> None:
+    saved = threading.Event()
+
+    class Slow(FakeEngine):
+        def record(self, *arguments: Any, **options: Any) -> Batch:
+            saved.wait()
+            return super().record(*arguments, **options)
+
+    engine = Slow()
+    async with opened(engine) as ui:
+        ui.burst("l")
+        ui.burst("q")
+        await ui.until(lambda: "saving the last key press" in ui.line("note"))
+        saved.set()
+        await ui.until(lambda: ui.app._exit)
+        assert [call.split()[1] for call in engine.calls] == ["like"]
