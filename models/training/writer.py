@@ -14,13 +14,14 @@ from pathlib import Path
 import click
 
 from llmrec.models.errors import ModelError
-from llmrec.models.setup import FILE_NAME, WEIGHTS
+from llmrec.models.shelf import WEIGHTS
 from llmrec.models.training import writer_run as steps
+from llmrec.models.training.encoder_export import NAME as ENCODER
 from llmrec.models.training.writer_recipes import RECIPES
 from llmrec.models.training.writer_run import Run
 
 log = logging.getLogger(__name__)
-_STEPS = ("prepare", "tokenizer", "pretrain", "tune", "export", "evaluate", "card", "ship", "all")
+_STEPS = ("prepare", "tokenizer", "pretrain", "tune", "polish", "export", "evaluate", "card", "ship", "all")
 
 
 @click.command()
@@ -38,7 +39,9 @@ _STEPS = ("prepare", "tokenizer", "pretrain", "tune", "export", "evaluate", "car
 @click.option("--documents", type=click.IntRange(1), help="Documents of each file of the corpus, at most.")
 @click.option("--cases", type=click.IntRange(1), default=40, show_default=True, help="Items of each set to evaluate.")
 @click.option("--minutes", type=click.FloatRange(0), help="Stop training after so long, with a checkpoint.")
-@click.option("--encoder", type=click.Path(path_type=Path), default=WEIGHTS / FILE_NAME, help="Measures agreement.")
+@click.option(
+    "--encoder", type=click.Path(path_type=Path), default=WEIGHTS / f"{ENCODER}.Q8_0.gguf", help="Measures agreement."
+)
 @click.option("--compile", "compiled", is_flag=True, help="Compile the model; GPU only.")
 @click.option("--ship", is_flag=True, help="With `export`: put the file where the app looks, if it has passed.")
 def main(
@@ -90,9 +93,9 @@ def _do(step: str, run: Run, stop: _Stop) -> None:
     if step in ("tokenizer", "all"):
         steps.make_tokenizer(run)
     with stop:
-        for name, train in (("pretrain", steps.pretrain), ("tune", steps.tune)):
-            if step in (name, "all") and not train(run, stop):
-                return log.info("stopped before the end of `%s`; the same command goes on from here", name)
+        for stage in run.recipe.stages:
+            if step in (stage.name, "all") and not steps.train(run, stage, stop):
+                return log.info("stopped before the end of `%s`; the same command goes on from here", stage.name)
     if step in ("export", "all"):
         steps.export_model(run)
     if step in ("evaluate", "all"):

@@ -53,12 +53,12 @@ class Batch:
 class Mixture:
     """Plain text and examples in the shares of a stage."""
 
-    def __init__(self, stream: Ids, rows: Rows, stage: Stage, shape: Shape):
-        """Read windows of a context's tokens from a stream, and rows."""
-        self._stream, self._rows, self._stage = stream, rows, stage
+    def __init__(self, stream: Ids, rows: Rows, stage: Stage, shape: Shape, papers: Rows | None = None):
+        """Read windows of a context's tokens from a stream, and rows; those of papers by themselves, if any."""
+        self._stream, self._rows, self._papers, self._stage = stream, rows, papers, stage
         self._context, self._vocabulary = shape.context, shape.vocabulary
         self._windows = len(stream) // shape.context
-        self._plans: dict[int, list[npt.NDArray[np.int64]]] = {}
+        self._plans: dict[tuple[int, int], list[npt.NDArray[np.int64]]] = {}
 
     def batch(self, number: int) -> Batch:
         """Batch `number` of the run, counted from 0."""
@@ -70,7 +70,11 @@ class Mixture:
         texts = int((number + 1) * share)
         if texts > int(number * share):
             return self._text(texts - 1)
-        return self._sheets(number - texts)
+        number -= texts
+        papers = int((number + 1) * self._stage.papers)
+        if self._papers is not None and papers > int(number * self._stage.papers):
+            return self._sheets(self._papers, papers - 1)
+        return self._sheets(self._rows, number - papers)
 
     def texts(self) -> Iterator[Batch]:
         """Every window once, in order."""
@@ -116,20 +120,21 @@ class Mixture:
         batch.weights[:, : batch.ids.shape[1] - copied + 1] = 0
         return batch
 
-    def _sheets(self, number: int) -> Batch:
+    def _sheets(self, source: Rows, number: int) -> Batch:
         """Rows in an order of their own in every pass; a pass has as many batches as the first."""
-        epoch, place = divmod(number, len(self._plan(0)))
-        batches = self._plan(epoch)
+        epoch, place = divmod(number, len(self._plan(source, 0)))
+        batches = self._plan(source, epoch)
         rows = batches[place % len(batches)]
         rng = np.random.default_rng([self._stage.seed, number])
-        chosen = [self._rows.row(int(n)) for n in rows]
+        chosen = [source.row(int(n)) for n in rows]
         return sheet_batch(chosen, self._stage.prompt_share, rng, self._stage.opening)
 
-    def _plan(self, epoch: int) -> list[npt.NDArray[np.int64]]:
-        if epoch not in self._plans:
-            self._plans = {k: v for k, v in self._plans.items() if k == 0}
-            self._plans[epoch] = plan(self._rows.lengths, self._stage.batch, self._stage.seed + epoch)
-        return self._plans[epoch]
+    def _plan(self, source: Rows, epoch: int) -> list[npt.NDArray[np.int64]]:
+        key = (id(source), epoch)
+        if key not in self._plans:
+            self._plans = {k: v for k, v in self._plans.items() if k[1] == 0 or k[0] != id(source)}
+            self._plans[key] = plan(source.lengths, self._stage.batch, self._stage.seed + epoch)
+        return self._plans[key]
 
 
 def plan(lengths: npt.NDArray[np.int64], tokens: int, seed: int) -> list[npt.NDArray[np.int64]]:

@@ -72,9 +72,10 @@ def _training(recipe: Recipe, size: str, done: Mapping[str, int]) -> str:
             f"{stage.prompt_share:g}",
             f"{stage.echo:g}",
             f"{stage.opening:g}",
+            f"{stage.papers:g}",
             f"{stage.rate:g}",
         )
-        for stage in (recipe.pretrain, recipe.tune)
+        for stage in recipe.stages
     ]
     return (
         f"## Training\nSize `{size}`: width {shape.width}, {shape.layers} layers, {shape.heads} heads, feed-forward "
@@ -88,6 +89,7 @@ def _training(recipe: Recipe, size: str, done: Mapping[str, int]) -> str:
                 "prompts that count",
                 "copies of any tokens",
                 "weight of openings",
+                "papers among examples",
                 "highest rate",
             ),
             rows,

@@ -7,9 +7,10 @@ that must stay unseen, and the test half of the paper summaries.
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 import numpy as np
 
@@ -32,6 +33,8 @@ TEXTS = ("wiki-*", "films")
 JOBS = (*TEXTS, "scitldr-train", "scitldr-dev", "why-*")
 """Corpus files that examples are made from."""
 UNSEEN = "scitldr-test"
+KINDS = ("texts", "sheets", "papers")
+HALVES = ("train", "held-out")
 _SEED = 11
 _MIN_WORDS = 6
 """A shorter sentence may occur anywhere."""
@@ -49,6 +52,14 @@ class Case:
     """The item's."""
     references: tuple[str, ...] = ()
     """Sentences to compare with; empty for catalogues."""
+
+
+class _Files(NamedTuple):
+    """What is written of one half, by `KINDS`."""
+
+    texts: TextIO
+    sheets: TextIO
+    papers: TextIO
 
 
 class KeptOut:
@@ -72,7 +83,10 @@ class KeptOut:
 def prepare(
     corpus: Path, out: Path, recipe: Recipe, catalogues: Iterable[Path], say: Callable[[str], None], limit: int | None
 ) -> Counter[str]:
-    """Write `texts-*.jsonl`, `sheets-*.jsonl`, `cases.jsonl` and `counts.json` to a folder.
+    """Write `texts-*.jsonl`, `sheets-*.jsonl`, `papers-*.jsonl`, `cases.jsonl` and `counts.json` to a folder.
+
+    The sheets of papers are also among the sheets.
+
 
     Args:
         corpus: folder with the training text.
@@ -92,20 +106,15 @@ def prepare(
     kept_out = KeptOut([*catalogues, *corpus.glob(f"{UNSEEN}.jsonl*")])
     counts: Counter[str] = Counter()
     source = Source(np.random.default_rng(_SEED), recipe.item_chars, recipe.parts, recipe.composed)
-    with (
-        (out / "texts-train.jsonl").open("w") as texts,
-        (out / "texts-held-out.jsonl").open("w") as other_texts,
-        (out / "sheets-train.jsonl").open("w") as sheets,
-        (out / "sheets-held-out.jsonl").open("w") as other_sheets,
-    ):
-        halves = {"train": (texts, sheets), "held-out": (other_texts, other_sheets)}
+    with ExitStack() as stack:
+        halves = {half: _Files(*(stack.enter_context(_file(out, kind, half)) for kind in KINDS)) for half in HALVES}
         for row in distinct(_rows(corpus, say, limit), lambda row: row["text"] + row.get("why", "")):
             if row in kept_out:
                 counts["left out, must stay unseen"] += 1
                 continue
             half = split_of(row["title"])
             counts[f"{half} documents, {row['source'].partition('-')[0]}"] += 1
-            _write(row, *halves[half], source, counts, half)
+            _write(row, halves[half], source, counts, half)
     _write_lines(out / "cases.jsonl", _cases(corpus))
     (out / "counts.json").write_text(json.dumps(dict(sorted(counts.items())), indent=1))
     return counts
@@ -148,11 +157,18 @@ def _rows(corpus: Path, say: Callable[[str], None], limit: int | None) -> Iterat
                 yield row
 
 
-def _write(row: Row, texts: TextIO, sheets: TextIO, source: Source, counts: Counter[str], half: str) -> None:
+def _file(out: Path, kind: str, half: str) -> TextIO:
+    return (out / f"{kind}-{half}.jsonl").open("w")
+
+
+def _write(row: Row, files: "_Files", source: Source, counts: Counter[str], half: str) -> None:
     if row["source"].startswith(("wiki", "films")):
-        texts.write(json.dumps(f"{row['title']}\n{row['text']}", ensure_ascii=False) + "\n")
+        files.texts.write(json.dumps(f"{row['title']}\n{row['text']}", ensure_ascii=False) + "\n")
     for sheet in sheets_of(row, source):
-        sheets.write(json.dumps(asdict(sheet), ensure_ascii=False) + "\n")
+        line = json.dumps(asdict(sheet), ensure_ascii=False) + "\n"
+        files.sheets.write(line)
+        if row["source"].startswith("scitldr"):
+            files.papers.write(line)
         counts.update(f"{half} examples, {answer.job}" for answer in sheet.answers)
 
 

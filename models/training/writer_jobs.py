@@ -26,6 +26,8 @@ from llmrec.models.training.writer_wording import (
 _MIN_SUPPORT = 0.5
 """Share of an answer's longer words that must come from the item, where the answer is not its own sentence."""
 _PAPER_SUPPORT = 0.7
+_PAPER_CHARS = 1_500
+"""Of an abstract at most: as much of a text as a prompt of the app holds."""
 _SHORTEST_ITEM = 120
 _USEFUL_SHARE, _TOPIC_SHARE, _REASONS_SHARE = 0.12, 0.15, 0.1
 _REASON = re.compile(
@@ -213,23 +215,24 @@ def hidden_opening(row: Row) -> tuple[str, str, str]:
 
 
 def _paper(row: Row, source: Source) -> Iterator[Sheet]:
-    """The summary for "what it is", where the abstract has its words; else the sentence most like one."""
-    title, text = row["title"], opening(row["text"], source.longest)
+    """As much of the abstract as the app shows a writer; "what it is" may be a summary that has its words."""
+    title, text = row["title"], opening(row["text"], _PAPER_CHARS)
     found = sentences(text)
-    summary = _summary(row, f"{title} {text}") if source.composed else ""
-    if not summary:
-        own = [short for s in found if (short := tidied(s))]
-        summary = max(own, key=lambda s: best_rouge_l(s, row["summaries"]), default="")
-    others = [(angle, choose(angle, title, found)) for angle in ("new", "who", "detail")]
-    yield _with_interests(sheet(title, text, [("plain", summary), *others]), title, text, source)
+    answers = {angle: choose(angle, title, found) for angle in prompts.ANGLES}
+    if source.composed:
+        answers["plain"] = _summary(row, title, text) or answers["plain"]
+    yield _with_interests(sheet(title, text, list(answers.items())), title, text, source)
 
 
-def _summary(row: Row, item: str) -> str:
-    """The summary of a paper that its abstract supports best; "" where none is supported enough."""
+def _summary(row: Row, title: str, text: str) -> str:
+    """What people wrote of a paper, as far as its abstract has the words; else its sentence that is most like that."""
     whole = [s if s.endswith(".") else f"{s}." for s in map(str.strip, row["summaries"])]
-    fitting = [s for s in map(tidied, whole) if s and not ungrounded(s, item)]
-    best = max(fitting, key=lambda s: supported(s, item), default="")
-    return best if supported(best, item) >= _PAPER_SUPPORT else ""
+    fitting = [s for s in map(tidied, whole) if s and not ungrounded(s, f"{title} {text}")]
+    best = max(fitting, key=lambda s: supported(s, text), default="")
+    if best and supported(best, text) >= _PAPER_SUPPORT:
+        return best
+    own = [short for s in sentences(text) if (short := tidied(s))]
+    return max(own, key=lambda s: best_rouge_l(s, row["summaries"]), default="")
 
 
 def _recommended(row: Row, source: Source) -> Iterator[Sheet]:

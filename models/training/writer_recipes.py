@@ -27,7 +27,7 @@ class Stage:
     """One training run over one mixture."""
 
     name: str
-    """pretrain or tune; names the checkpoint."""
+    """pretrain, tune or polish; names the checkpoint."""
     tokens: int
     """Tokens to read in all; the learning rate reaches its lowest at the end."""
     text_share: float
@@ -40,6 +40,8 @@ class Stage:
     """Tokens computed at once, about."""
     echo: float = 0.1
     """Share of batches that copy any tokens whatever, 0 to 1."""
+    papers: float = 0.0
+    """Share of the batches of examples that are papers: the longest items, with the hardest words, and few of them."""
     table_rate: float = 0.3
     """Learning rate of the token table, beside the others' 1. It is read and written with: where it moves as fast as
     the rest, tokens that no answer holds are pushed away from all others, and can no longer be copied."""
@@ -84,6 +86,13 @@ class Recipe:
     """Language, from plain text and sheets."""
     tune: Stage
     """The jobs: loss on answers only."""
+    polish: Stage | None = None
+    """The jobs again, with more of what is still hard."""
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """All runs, in their order; each begins with the weights of the one before."""
+        return (self.pretrain, self.tune, *([self.polish] if self.polish else []))
 
 
 RECIPES = {
@@ -95,6 +104,7 @@ RECIPES = {
         composed=True,
         pretrain=Stage("pretrain", 12_000, 0.5, 1.0, 3e-3, 1_024),
         tune=Stage("tune", 12_000, 0.0, 0.0, 3e-3, 1_024),
+        polish=Stage("polish", 6_000, 0.0, 0.0, 1e-3, 1_024, papers=0.5),
     ),
     # For two processor cores: examples from the start and little plain text, because copying from the item is what so
     # small a model can learn; small batches, because updates are what is short; some of the prompt's own tokens count,
@@ -106,6 +116,7 @@ RECIPES = {
         composed=False,
         pretrain=Stage("pretrain", 1_200_000, 0.1, 0.25, 4e-4, 2_048),
         tune=Stage("tune", 8_000_000, 0.0, 0.1, 4e-4, 2_048, opening=4.0),
+        polish=Stage("polish", 2_500_000, 0.0, 0.1, 1.5e-4, 2_048, papers=0.5, opening=4.0),
     ),
     # For one GPU: six passes over the text, then the jobs.
     "large": Recipe(

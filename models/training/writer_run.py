@@ -104,25 +104,28 @@ def make_tokenizer(run: Run) -> None:
         count = encode_texts(read_texts(run.data(f"texts-{half}.jsonl")), tokenizer, run.data(f"texts-{half}.bin"))
         rows = encode_sheets(read_sheets(run.data(f"sheets-{half}.jsonl")), tokenizer, run.recipe.shape.context)
         save_rows(run.data(f"sheets-{half}.npz"), rows)
+        papers = encode_sheets(read_sheets(run.data(f"papers-{half}.jsonl")), tokenizer, run.recipe.shape.context)
+        save_rows(run.data(f"papers-{half}.npz"), papers)
         log.info("tokenizer: %s: %d tokens of text, %d of %d sheets", half, count, len(rows.ids), len(rows))
 
 
-def pretrain(run: Run, stop: Callable[[], bool]) -> bool:
-    """Train from scratch, or go on; returns whether the stage is finished."""
-    model = Decoder(run.recipe.shape)
-    start_copying(model, run.recipe.pretrain.seed)
-    return _train(run, run.recipe.pretrain, model, stop)
+def train(run: Run, stage: Stage, stop: Callable[[], bool]) -> bool:
+    """Train, beginning with what the stage before left, or go on; returns whether the stage is finished.
 
-
-def tune(run: Run, stop: Callable[[], bool]) -> bool:
-    """Train on the jobs, beginning with what pretraining left, or go on; returns whether the stage is finished."""
+    Raises:
+        CheckpointError: the stage before has not been run.
+    """
     model = Decoder(run.recipe.shape)
-    model.load_state_dict(_state(run, "pretrain")["model"])
-    return _train(run, run.recipe.tune, model, stop)
+    stages = run.recipe.stages
+    if stage == stages[0]:
+        start_copying(model, stage.seed)
+    else:
+        model.load_state_dict(_state(run, stages[stages.index(stage) - 1].name)["model"])
+    return _train(run, stage, model, stop)
 
 
 def export_model(run: Run) -> None:
-    """Write the newest weights as GGUF; those of pretraining where tuning has not begun."""
+    """Write the newest weights as GGUF: those of the last stage that was begun."""
     export(newest(run), run.out / "tokenizer.json", run.gguf, "Q8_0")
     log.info("export: %s, %.1f MB", run.gguf.name, run.gguf.stat().st_size / 1e6)
 
@@ -151,7 +154,7 @@ def write_card(run: Run) -> None:
     """Write the model card beside the file."""
     counts = json.loads(run.data("counts.json").read_text("utf-8"))
     found = Evaluation.load(run.out / "evaluation.json")
-    done = {stage: _state(run, stage)["step"] for stage in ("pretrain", "tune") if (run.out / f"{stage}.pt").is_file()}
+    done = {name: _state(run, name)["step"] for name in _begun(run)}
     (run.out / f"{NAME}.md").write_text(card(run.recipe, run.size, done, found, counts), "utf-8")
 
 
@@ -178,10 +181,14 @@ def newest(run: Run) -> Decoder:
     Raises:
         CheckpointError: nothing was trained yet.
     """
-    stage = "tune" if (run.out / "tune.pt").is_file() else "pretrain"
     model = Decoder(run.recipe.shape)
-    model.load_state_dict(_state(run, stage)["model"])
+    model.load_state_dict(_state(run, [run.recipe.pretrain.name, *_begun(run)][-1])["model"])
     return model
+
+
+def _begun(run: Run) -> list[str]:
+    """Names of the stages that have a checkpoint."""
+    return [stage.name for stage in run.recipe.stages if (run.out / f"{stage.name}.pt").is_file()]
 
 
 def _train(run: Run, stage: Stage, model: Decoder, stop: Callable[[], bool]) -> bool:
@@ -198,8 +205,8 @@ def _train(run: Run, stage: Stage, model: Decoder, stop: Callable[[], bool]) -> 
 
 
 def _mixture(run: Run, stage: Stage, half: str) -> Mixture:
-    rows = load_rows(run.data(f"sheets-{half}.npz"))
-    return Mixture(load_stream(run.data(f"texts-{half}.bin")), rows, stage, run.recipe.shape)
+    rows, papers = (load_rows(run.data(f"{kind}-{half}.npz")) for kind in ("sheets", "papers"))
+    return Mixture(load_stream(run.data(f"texts-{half}.bin")), rows, stage, run.recipe.shape, papers)
 
 
 def _state(run: Run, stage: str) -> State:

@@ -105,7 +105,7 @@ def test_a_second_run_does_nothing_again(run: steps.Run) -> None:
     before = {path: path.stat().st_mtime_ns for path in run.data("").iterdir()}
     steps.prepare_data(run)
     steps.make_tokenizer(run)
-    assert steps.pretrain(run, lambda: False)
+    assert steps.train(run, run.recipe.pretrain, lambda: False)
     assert {path: path.stat().st_mtime_ns for path in run.data("").iterdir()} == before
 
 
@@ -175,6 +175,17 @@ def test_every_row_is_read_once_in_a_pass(run: steps.Run) -> None:
     rows = load_rows(run.data("sheets-train.npz"))
     read = sum(len(batch.ids) for batch in mixture(run, text_share=0.0).answers())
     assert read == len(rows)
+
+
+def test_a_stage_reads_its_share_of_papers(run: steps.Run) -> None:
+    rows, papers = (load_rows(run.data(f"{kind}-train.npz")) for kind in ("sheets", "papers"))
+    assert 0 < len(papers) < len(rows)
+    stage = replace(RECIPES["tiny"].tune, papers=0.5, echo=0.0)
+    mixed = Mixture(load_stream(run.data("texts-train.bin")), rows, stage, run.recipe.shape, papers)
+    known = {tuple(papers.row(n)[0][:60].tolist()) for n in range(len(papers))}
+    only = [all(tuple(ids[:60].tolist()) in known for ids in mixed.batch(n).ids) for n in range(20)]
+    assert only[1::2] == [True] * 10
+    assert not all(only[::2])
 
 
 def test_a_share_of_the_prompts_counts_beside_all_answers(run: steps.Run) -> None:
