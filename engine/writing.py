@@ -16,6 +16,8 @@ from llmrec.engine.store import Store
 from llmrec.models import FloatArray, Writer
 
 NO_WRITER = "no writer installed: these are the item's own words"
+_NOT_GROUNDED = "nothing the writer wrote was grounded in the item: these are the item's own words"
+_PICKED = "the writer picked sentences of the item: these are its own words"
 _PMI_WEIGHT = 0.1
 """Weight of pointwise mutual information (nats a token) beside two cosines."""
 
@@ -74,7 +76,7 @@ class Desk:
                 return
             note = str(exc)
         if cancel is None or not cancel.is_set():
-            yield self._final(item, vector, reader, [*own, *written], note, cancel)
+            yield self._final(item, vector, reader, own, written, note, cancel)
 
     def ready(self, item: Item, reader: Reader) -> bool:
         """Whether nothing is left to write for an item; so where there is no writer."""
@@ -183,10 +185,18 @@ class Desk:
         return Written(item.id, self._name if by_model else "", int(np.argmax(p)), candidates, note, done)
 
     def _final(
-        self, item: Item, vector: FloatArray, reader: Reader, drafts: Sequence[Draft], note: str, cancel: Cancel | None
+        self,
+        item: Item,
+        vector: FloatArray,
+        reader: Reader,
+        own: Sequence[Draft],
+        written: Sequence[Draft],
+        note: str,
+        cancel: Cancel | None,
     ) -> Written:
+        drafts = _merged(own, written)
         if not note and self._writer is not None and all(d.by == "item" for d in drafts):
-            note = "nothing the writer wrote was grounded in the item: these are the item's own words"
+            note = _PICKED if written else _NOT_GROUNDED
         try:
             return self._weighed(item, vector, reader, drafts, note, done=True, cancel=cancel)
         except ModelError as exc:
@@ -202,6 +212,13 @@ def _usable(text: str, item: Item, others: Sequence[Draft]) -> bool:
     if not prompts.is_whole(text) or any(text == d.text for d in others):
         return False
     return not texts.ungrounded(text, f"{item.title} {item.text} {item.source} {' '.join(item.tags)}")
+
+
+def _merged(own: Sequence[Draft], written: Sequence[Draft]) -> list[Draft]:
+    """All candidates, each text once: a sentence that the writer only repeats stays the item's, under its angle."""
+    repeated = {d.text: d for d in written}
+    of_item = [replace(repeated.get(d.text, d), by="item") for d in own]
+    return [*of_item, *(d for d in written if all(d.text != other.text for other in own))]
 
 
 def _angles(reader: Reader) -> tuple[str, ...]:

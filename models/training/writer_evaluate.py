@@ -107,10 +107,15 @@ def select(cases: Sequence[Case], count: int) -> list[Case]:
     return picked
 
 
-def write(writer: Writer, cases: Sequence[Case], clock: Callable[[], float] = time.monotonic) -> Iterator[Text]:
+def write(
+    writer: Writer,
+    cases: Sequence[Case],
+    angles: Sequence[str] = tuple(prompts.ANGLES),
+    clock: Callable[[], float] = time.monotonic,
+) -> Iterator[Text]:
     """A text from every angle for every case, with the app's own settings."""
     for case in cases:
-        for angle in prompts.ANGLES:
+        for angle in angles:
             prompt = prompts.blurb(case.title, case.text, angle)
             began, raw, pieces, first = clock(), "", 0, 0.0
             for piece in writer.stream(prompt, max_tokens=prompts.MAX_TOKENS, temperature=prompts.TEMPERATURE):
@@ -130,17 +135,21 @@ def write(writer: Writer, cases: Sequence[Case], clock: Callable[[], float] = ti
             )
 
 
-def judge(texts: Sequence[Text], size: int, agreement: tuple[float, float] | None) -> list[Line]:
+def judge(
+    texts: Sequence[Text], compared: Sequence[Text], size: int, agreement: tuple[float, float] | None
+) -> list[Line]:
     """The verdict.
 
     Args:
-        texts: what the writer wrote.
+        texts: what the writer wrote, from every angle.
+        compared: what it wrote of items that people described, which takes many of them to be compared well.
         size: bytes of the file.
         agreement: mean cosine of the chosen texts and of the first sentences with an interest; None if not measured.
     """
     lines: list[Line] = []
     for origin in dict.fromkeys(text.origin for text in texts):
         lines += _of_origin(origin, [text for text in texts if text.origin == origin])
+    lines += [_like_people(origin, compared) for origin in dict.fromkeys(text.origin for text in compared)]
     speed = sum(max(0, t.pieces - 1) for t in texts) / max(1e-9, sum(t.seconds for t in texts))
     first = 1_000 * median(t.first_words for t in texts)
     chosen_by, by_lead = agreement or (float("nan"), float("nan"))
@@ -206,11 +215,14 @@ def _of_origin(origin: str, texts: Sequence[Text]) -> Iterator[Line]:
     yield Line(f"repeats itself, {origin}", "at most .01", again, again <= 0.01)
     yield Line(f"names and numbers from the item, {origin}", "at least .90", before, before >= 0.9)
     yield Line(f"the same after the check, {origin}", "1", after, after == 1.0)
-    plain = [t for t in texts if t.references and t.angle == "plain"]
-    if plain:
-        ours = fmean(best_rouge_l(t.text, t.references) for t in plain)
-        leads = fmean(best_rouge_l(lead(t.item), t.references) for t in plain)
-        yield Line(f"ROUGE-L, {origin}", f"at least the first sentence's {leads:.3f}", ours, ours >= leads)
+
+
+def _like_people(origin: str, compared: Sequence[Text]) -> Line:
+    plain = [t for t in compared if t.origin == origin]
+    ours = fmean(best_rouge_l(t.text, t.references) for t in plain)
+    leads = fmean(best_rouge_l(lead(t.item), t.references) for t in plain)
+    asked = f"at least the first sentence's {leads:.3f} on {len(plain)} items"
+    return Line(f"ROUGE-L, {origin}", asked, ours, ours >= leads)
 
 
 def _grounding(texts: Sequence[Text]) -> float:

@@ -42,6 +42,8 @@ log = logging.getLogger(__name__)
 
 CATALOGUES = ("shop", "feed", "courses")
 SAMPLE_DATA = Path(__file__).parents[2] / "sample_data"
+_COMPARED = 5
+"""Items that are compared with what people wrote of them, beside 1 that is written of from every angle."""
 _USEFUL = 100
 """Yes/no questions that are asked in the evaluation."""
 
@@ -132,17 +134,19 @@ def export_model(run: Run) -> None:
 
 def evaluate(run: Run) -> Evaluation:
     """Measure the file on items that no training has seen: `evaluation.json`."""
-    cases = select([*read_cases(run.data("cases.jsonl")), *catalogue_cases(SAMPLE_DATA, CATALOGUES)], run.cases)
+    described = read_cases(run.data("cases.jsonl"))
+    cases = select([*described, *catalogue_cases(SAMPLE_DATA, CATALOGUES)], run.cases)
     host = Host()
     try:
         writer = LlamaWriter(run.gguf, host)
         "".join(writer.stream(prompts.blurb("", "", "plain"), max_tokens=1))  # loads the file
         texts = list(write(writer, cases))
+        compared = list(write(writer, select(described, _COMPARED * run.cases), ["plain"]))
         figures = {"still useful in a year, right answers": _useful(run, writer), **_perplexities(run)}
         agreed = agreement(texts, LlamaEmbedder(run.encoder, host)) if run.encoder is not None else None
     finally:
         host.close()
-    lines = judge(texts, run.gguf.stat().st_size, agreed)
+    lines = judge(texts, compared, run.gguf.stat().st_size, agreed)
     found = Evaluation(sha256_of(run.gguf), figures, lines, samples(texts))
     found.save(run.out / "evaluation.json")
     for line in lines:

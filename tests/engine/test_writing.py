@@ -101,6 +101,17 @@ def test_if_nothing_is_grounded_the_screen_says_so(make) -> None:  # type: ignor
     assert "own words" in last.note
 
 
+def test_a_sentence_that_the_writer_only_repeats_stays_the_items(make) -> None:  # type: ignore[no-untyped-def]
+    repeated = "It guides boats past the reef at night."
+    *_, last = make(ScriptedWriter({"detail": repeated})).write("me", "a")
+    assert [(c.by, c.angle) for c in last.candidates if c.text == repeated] == [("item", "detail")]
+    assert last.model == "scripted"
+    *_, last = make(ScriptedWriter({}, default=repeated)).write("me", "a")
+    assert {c.by for c in last.candidates} == {"item"}
+    assert last.model == ""
+    assert "picked sentences" in last.note
+
+
 def test_a_failing_writer_costs_a_text_not_the_app(make) -> None:  # type: ignore[no-untyped-def]
     writer = ScriptedWriter({})
     writer.fail = True
