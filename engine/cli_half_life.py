@@ -44,8 +44,8 @@ def _said(found: HalfLife) -> str:
 @with_catalogue
 def judge(engine: Engine, most: int | None) -> None:
     """Let the writer say of each item whether it will be useful in a year; a stop keeps what is done."""
-    if not engine.status().writer:
-        click.echo("no writer is installed: half-lives are by rule. `llmrec models list` shows writers.")
+    if not engine.status().judge:
+        click.echo("no writer is installed that can judge: half-lives are by rule. `llmrec models list` shows writers.")
     else:
         judge_items(engine, most)
 
@@ -62,6 +62,4 @@ def judge_items(engine: Engine, most: int | None) -> None:
             done = progress.done
     rest = len(waiting) - done
     more = f"; {rest} wait for `llmrec judge` or a quiet moment of the app" if rest else ""
-    click.echo(
-        f"{done} half-{'life' if done == 1 else 'lives'} judged by {engine.status().writer.split('@')[0]}{more}."
-    )
+    click.echo(f"{done} half-{'life' if done == 1 else 'lives'} judged by {engine.status().judge.split('@')[0]}{more}.")

@@ -12,7 +12,7 @@ from llmrec.engine.facade import Engine
 from llmrec.engine.policies import POLICIES
 from llmrec.engine.records import ItemId, View, Why
 
-NO_WRITER = "no writer is installed, so nothing phrases it; `llmrec models list` shows writers."
+NO_WRITER = "no writer is installed that can phrase it; `llmrec models list` shows writers."
 NO_EVIDENCE = "nothing you did speaks for its rank yet, so there is nothing to phrase."
 
 
@@ -113,7 +113,7 @@ def _in_words(engine: Engine, user: str, found: Why) -> dict[str, Any]:
     said = list(engine.why_in_words(user, found))
     if said:
         return {"text": said[-1].text, "model": said[-1].model, "note": said[-1].note}
-    return {"text": "", "model": None, "note": NO_EVIDENCE if engine.status().writer else NO_WRITER}
+    return {"text": "", "model": None, "note": NO_EVIDENCE if engine.status().judge else NO_WRITER}
 
 
 def _say_in_words(engine: Engine, user: str, found: Why) -> None:

@@ -283,3 +283,5 @@ class Status:
     """Encoder that ranks once every item has its vector; "" where none is to follow."""
     next_pending: int = 0
     """Items without a vector of it yet."""
+    judge: str = ""
+    """Writer that also phrases reasons, names interests and judges half-lives; "" where the one in use only copies."""

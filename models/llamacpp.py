@@ -17,6 +17,8 @@ from llmrec.models.host import Host, ModelFile
 
 _SLICE = 4_000
 """Characters sent at once: about half a second of work, so that an urgent request never waits longer."""
+COPIES_ONLY = "llmrec.copies_only"
+"""Key of a GGUF header."""
 _CUT = 16_000
 """Characters of one text that are sent; many more than any encoder's token cap takes."""
 
@@ -122,6 +124,16 @@ class LlamaEmbedder(_LlamaModel):
 
 class LlamaWriter(_LlamaModel):
     """Texts by a decoder in the model process."""
+
+    @property
+    def copies_only(self) -> bool:
+        """Whether the file says of itself that it only picks and copies sentences of the item.
+
+        Raises:
+            ModelNotFound: no such file.
+            ModelRejected: the file is damaged.
+        """
+        return read_header(self._path).metadata.get(COPIES_ONLY) is True
 
     @property
     def _file(self) -> ModelFile:

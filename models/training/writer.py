@@ -21,7 +21,7 @@ from llmrec.models.training.writer_recipes import RECIPES
 from llmrec.models.training.writer_run import Run
 
 log = logging.getLogger(__name__)
-_STEPS = ("prepare", "tokenizer", "pretrain", "tune", "polish", "export", "evaluate", "card", "ship", "all")
+_STEPS = ("prepare", "tokenizer", "pretrain", "tune", "polish", "finish", "export", "evaluate", "card", "ship", "all")
 
 
 @click.command()

@@ -8,6 +8,7 @@ import gguf
 import numpy as np
 from gguf import GGMLQuantizationType, LlamaFileType
 
+from llmrec.models.llamacpp import COPIES_ONLY
 from llmrec.models.training.writer_model import NORM_EPSILON, ROPE_BASE, Decoder
 from llmrec.models.training.writer_tokens import END_ID
 
@@ -20,7 +21,7 @@ _FILE_TYPES = {
 }
 
 
-def export(model: Decoder, tokenizer: Path, out: Path, kind: Kind) -> Path:
+def export(model: Decoder, tokenizer: Path, out: Path, kind: Kind, *, copies_only: bool = False) -> Path:
     """Write a model file.
 
     Args:
@@ -28,6 +29,7 @@ def export(model: Decoder, tokenizer: Path, out: Path, kind: Kind) -> Path:
         tokenizer: file of the `tokenizers` package.
         out: file to write; replaced when it is there.
         kind: how matrices are stored; vectors stay F32.
+        copies_only: noted in the header; such a writer is asked for sentences of an item and for nothing else.
 
     Returns:
         `out`.
@@ -36,6 +38,7 @@ def export(model: Decoder, tokenizer: Path, out: Path, kind: Kind) -> Path:
     part = out.with_suffix(".part")
     writer = gguf.GGUFWriter(part, "llama")
     _add_shape(writer, model, kind)
+    writer.add_bool(COPIES_ONLY, copies_only)
     _add_tokenizer(writer, tokenizer)
     for name, weight in model.state_dict().items():
         values = weight.detach().cpu().float().numpy()

@@ -27,7 +27,7 @@ class Stage:
     """One training run over one mixture."""
 
     name: str
-    """pretrain, tune or polish; names the checkpoint."""
+    """pretrain, tune, polish or finish; names the checkpoint."""
     tokens: int
     """Tokens to read in all; the learning rate reaches its lowest at the end."""
     text_share: float
@@ -86,13 +86,13 @@ class Recipe:
     """Language, from plain text and sheets."""
     tune: Stage
     """The jobs: loss on answers only."""
-    polish: Stage | None = None
+    polish: tuple[Stage, ...] = ()
     """The jobs again, with more of what is still hard."""
 
     @property
     def stages(self) -> tuple[Stage, ...]:
         """All runs, in their order; each begins with the weights of the one before."""
-        return (self.pretrain, self.tune, *([self.polish] if self.polish else []))
+        return (self.pretrain, self.tune, *self.polish)
 
 
 RECIPES = {
@@ -104,7 +104,7 @@ RECIPES = {
         composed=True,
         pretrain=Stage("pretrain", 12_000, 0.5, 1.0, 3e-3, 1_024),
         tune=Stage("tune", 12_000, 0.0, 0.0, 3e-3, 1_024),
-        polish=Stage("polish", 6_000, 0.0, 0.0, 1e-3, 1_024, papers=0.5),
+        polish=(Stage("polish", 6_000, 0.0, 0.0, 1e-3, 1_024, papers=0.5),),
     ),
     # For two processor cores: examples from the start and little plain text, because copying from the item is what so
     # small a model can learn; small batches, because updates are what is short; some of the prompt's own tokens count,
@@ -116,7 +116,10 @@ RECIPES = {
         composed=False,
         pretrain=Stage("pretrain", 1_200_000, 0.1, 0.25, 4e-4, 2_048),
         tune=Stage("tune", 8_000_000, 0.0, 0.1, 4e-4, 2_048, opening=4.0),
-        polish=Stage("polish", 2_500_000, 0.0, 0.1, 1.5e-4, 2_048, papers=0.5, opening=4.0),
+        polish=(
+            Stage("polish", 2_500_000, 0.0, 0.1, 1.5e-4, 2_048, papers=0.5, opening=4.0),
+            Stage("finish", 1_600_000, 0.0, 0.1, 1.5e-4, 2_048, papers=0.8, opening=4.0, seed=6),
+        ),
     ),
     # For one GPU: six passes over the text, then the jobs.
     "large": Recipe(

@@ -128,7 +128,8 @@ def train(run: Run, stage: Stage, stop: Callable[[], bool]) -> bool:
 
 def export_model(run: Run) -> None:
     """Write the newest weights as GGUF: those of the last stage that was begun."""
-    export(newest(run), run.out / "tokenizer.json", run.gguf, "Q8_0")
+    copies_only = not run.recipe.composed
+    export(newest(run), run.out / "tokenizer.json", run.gguf, "Q8_0", copies_only=copies_only)
     log.info("export: %s, %.1f MB", run.gguf.name, run.gguf.stat().st_size / 1e6)
 
 

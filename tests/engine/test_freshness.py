@@ -3,6 +3,7 @@
 import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,6 +27,9 @@ from llmrec.engine.half_life import (
 from llmrec.models import Prompt
 from llmrec.models.errors import ModelFailed
 from llmrec.models.hashing import HashingEmbedder
+from llmrec.models.host import Host
+from llmrec.models.llamacpp import LlamaWriter
+from tests.models.tiny import tiny_llama
 
 ITEMS = [Item(f"i{k}", f"Item {k}", f"Number {k}.", published_at=1_000.0 + k, domain="feed") for k in range(4)]
 
@@ -68,6 +72,18 @@ def make(clock: Clock) -> Iterator[Callable[[Judge | None], Engine]]:
     yield make
     for engine in opened:
         engine.close()
+
+
+@pytest.mark.parametrize("copies_only", [True, False])
+def test_a_writer_that_only_copies_judges_nothing(tmp_path: Path, copies_only: bool) -> None:
+    host = Host()
+    writer = LlamaWriter(tiny_llama(tmp_path / "w.gguf", copies_only=copies_only), host)
+    with Engine.open(":memory:", embedder=HashingEmbedder(), writer=writer) as engine:
+        engine.add_items(ITEMS)
+        assert engine.status().writer == writer.model_id
+        assert engine.status().judge == ("" if copies_only else writer.model_id)
+        assert bool(list(engine.unjudged())) != copies_only
+    host.close()
 
 
 def test_rules_tell_news_from_courses() -> None:

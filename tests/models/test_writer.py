@@ -46,6 +46,11 @@ def test_without_a_template_the_parts_are_lines(tmp_path: Path, host: Host) -> N
     assert text_of(plain.tokens(Prompt("", "A film."))) == "A film.\n"
 
 
+def test_a_file_says_of_itself_that_it_only_copies(tmp_path: Path, host: Host) -> None:
+    assert LlamaWriter(tiny_llama(tmp_path / "copies.gguf", copies_only=True), host).copies_only
+    assert not LlamaWriter(tiny_llama(tmp_path / "writes.gguf"), host).copies_only
+
+
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_an_items_text_never_becomes_a_control_token(writer: LlamaWriter, attack: str) -> None:
     tokens = writer.tokens(Prompt("Be brief.", attack, "Why?"))

@@ -7,6 +7,8 @@ import gguf
 import numpy as np
 from safetensors.numpy import save_file
 
+from llmrec.models.llamacpp import COPIES_ONLY
+
 BYTES = 256
 SPECIAL = ["<|end|>", "<|system|>", "<|user|>", "<|assistant|>"]
 TEMPLATE = (
@@ -35,6 +37,7 @@ def tiny_llama(
     template: str | None = TEMPLATE,
     seed: int = 0,
     flat: bool = False,
+    copies_only: bool = False,
 ) -> Path:
     """Write a random decoder in the Llama layout with a byte-level tokenizer.
 
@@ -48,6 +51,7 @@ def tiny_llama(
         template: chat template, or None.
         seed: of the weights.
         flat: make all tokens equally probable, by an output matrix of zeros.
+        copies_only: say in the header that it only copies.
     """
     rng = np.random.default_rng(seed)
     writer = gguf.GGUFWriter(path, "llama")
@@ -62,6 +66,7 @@ def tiny_llama(
     writer.add_rope_dimension_count(dim // heads)
     writer.add_rope_freq_base(10_000.0)
     writer.add_file_type(0)
+    writer.add_bool(COPIES_ONLY, copies_only)
     ordinary = [*byte_alphabet(), *(f"token{n}" for n in range(vocabulary - BYTES))]
     tokens = [*ordinary, *SPECIAL]
     writer.add_vocab_size(len(tokens))
