@@ -22,6 +22,7 @@ Checked = Callable[..., dict[str, Check]]
 def checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checked:
     """All findings by name, where the model process says what it is told to."""
     monkeypatch.setattr(facade, "_installed_encoder", lambda *_: (HashingEmbedder(), "words only"))
+    monkeypatch.setattr(facade, "_installed_writer", lambda *_: None)
 
     def checked(**says: Any) -> dict[str, Check]:
         monkeypatch.setattr(Engine, "model_process", lambda _: {**SAYS, **says} if says else {})
