@@ -14,6 +14,8 @@ from llmrec.models.training.writer_tokens import END_ID
 
 NAME = "llmrec-write"
 Kind = Literal["F32", "F16", "Q8_0"]
+_COPIES = "English; picks, shortens and copies sentences of the item"
+_WRITES = "English; one sentence about an item, mostly in its own words"
 _FILE_TYPES = {
     "F32": LlamaFileType.ALL_F32,
     "F16": LlamaFileType.MOSTLY_F16,
@@ -38,6 +40,7 @@ def export(model: Decoder, tokenizer: Path, out: Path, kind: Kind, *, copies_onl
     part = out.with_suffix(".part")
     writer = gguf.GGUFWriter(part, "llama")
     _add_shape(writer, model, kind)
+    writer.add_description(_COPIES if copies_only else _WRITES)
     writer.add_bool(COPIES_ONLY, copies_only)
     _add_tokenizer(writer, tokenizer)
     for name, weight in model.state_dict().items():
