@@ -61,7 +61,7 @@ train-encoder: $(BIN)/.installed $(TEACHER) ## Make models/weights/llmrec-embed 
 		--gguf models/weights/llmrec-embed.Q8_0.gguf $(if $(STEPS),--steps $(STEPS)) \
 		$(foreach items,$(wildcard $(EVAL)/*/items.jsonl),--unseen $(items))
 
-train-writer: $(BIN)/.installed ## Make the writer anew, SIZE=small (two cores, hours) or large (a graphics card): goes on where it stopped
+train-writer: $(BIN)/.installed ## Make the writer anew, SIZE=small (two cores, an hour) or large (a graphics card): goes on where it stopped
 	$(PIP) install $(TORCH) -e '.[train]'
 	$(BIN)/python -m llmrec.models.training.writer all --corpus $(CORPUS) --out build/training/writer --size $(or $(SIZE),small) \
 		$(foreach items,$(wildcard $(EVAL)/*/items.jsonl),--unseen $(items))

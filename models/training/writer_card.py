@@ -13,8 +13,8 @@ scratch; no weights of another model went into it: its first weights were comput
 ## What it is for
 The prompts of `llmrec.models.prompts`, and nothing else: one sentence from an angle, one sentence for given interests,
 one that says why an item stands where it stands, a topic in one to three words, and whether a text will still be useful
-in a year. The app drops what names a person, a
-place or a number that the item does not contain, and always says which words are a model's.
+in a year. The app drops what names a person, a place or a number that the item does not contain, and always says which
+words are a model's.
 
 ## Data and licences
 | text | used for | licence |
@@ -24,11 +24,19 @@ place or a number that the item does not contain, and always says which words ar
 | SciTLDR, train and dev | summaries | Apache-2.0 |
 | `why-amazon`, `why-google`, `why-yelp` | reasons for given interests | Apache-2.0; machine-written |
 
+{answers} facts of made-up histories, worded by rule. The labels of "still useful in a year" are made by
+rule. Pairs whose answer names what the item does not contain were dropped. Kept out: a fiftieth of all titles,
+SciTLDR's test half, and everything that shares a title or a sentence with the bundled catalogues or the evaluation
+sets.
+"""
+_COMPOSED = """\
 Answers are sentences of the item, shortened by rule; first sentences of films and articles whose names the rest
-contains; people's summaries; reasons written by a machine; facts of made-up histories, worded by rule. The labels of
-"still useful in a year" are made by rule. Pairs whose answer names what the item does not contain were dropped. Kept
-out: a fiftieth of all titles, SciTLDR's test half, and everything that shares a title or a sentence with the bundled
-catalogues or the evaluation sets.
+contains; people's summaries; reasons written by a machine;"""
+_COPIED = """\
+Answers are sentences of the item, shortened by rule (of the reasons, which become part of the item, too);"""
+_ONE_JOB = """
+**This size is asked for sentences about an item only.** So small a model learns to copy, and the other jobs hardly: the
+app leaves reasons, topics and half-lives to its rules until another writer is there.
 """
 _LIMITS = """\
 ## Limits
@@ -50,7 +58,8 @@ def card(recipe: Recipe, size: str, done: Mapping[str, int], found: Evaluation, 
     return "\n".join(
         [
             "# llmrec-write",
-            _ABOUT,
+            _ABOUT.format(answers=_COMPOSED if recipe.composed else _COPIED),
+            *([] if recipe.composed else [_ONE_JOB]),
             _table("Documents and examples", ("what", "count"), [(k, f"{v:,}") for k, v in sorted(counts.items())]),
             _training(recipe, size, done),
             _verdict(found),
