@@ -88,6 +88,9 @@ class Recipe:
     """The jobs: loss on answers only."""
     polish: tuple[Stage, ...] = ()
     """The jobs again, with more of what is still hard."""
+    averaged: int = 1
+    """Last stages whose final weights are averaged into the file (Wortsman et al., 2022,
+    https://arxiv.org/abs/2203.05482): each has forgotten something else."""
 
     @property
     def stages(self) -> tuple[Stage, ...]:
@@ -120,6 +123,7 @@ RECIPES = {
             Stage("polish", 2_500_000, 0.0, 0.1, 1.5e-4, 2_048, papers=0.5, opening=4.0),
             Stage("finish", 1_600_000, 0.0, 0.1, 1.5e-4, 2_048, papers=0.8, opening=4.0, seed=6),
         ),
+        averaged=2,
     ),
     # For one GPU: six passes over the text, then the jobs.
     "large": Recipe(

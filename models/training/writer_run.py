@@ -181,13 +181,16 @@ def ship(run: Run, weights: Path = WEIGHTS) -> Path:
 
 
 def newest(run: Run) -> Decoder:
-    """The model as it was saved last.
+    """The model as it was saved last, averaged as the recipe says.
 
     Raises:
         CheckpointError: nothing was trained yet.
     """
     model = Decoder(run.recipe.shape)
-    model.load_state_dict(_state(run, [run.recipe.pretrain.name, *_begun(run)][-1])["model"])
+    begun = _begun(run) or [run.recipe.pretrain.name]
+    averaged = run.recipe.averaged if len(begun) == len(run.recipe.stages) else 1
+    states = [_state(run, name)["model"] for name in begun[-averaged:]]
+    model.load_state_dict({key: torch.stack([state[key] for state in states]).mean(0) for key in states[0]})
     return model
 
 
