@@ -86,6 +86,7 @@ def _training(recipe: Recipe, size: str, done: Mapping[str, int]) -> str:
         )
         for stage in recipe.stages
     ]
+    averaged = f"\nThe file is the mean of the weights after the last {recipe.averaged} stages.\n"
     return (
         f"## Training\nSize `{size}`: width {shape.width}, {shape.layers} layers, {shape.heads} heads, feed-forward "
         f"{shape.feed_forward}, context {shape.context}, {shape.vocabulary:,} tokens.\n\n"
@@ -103,6 +104,7 @@ def _training(recipe: Recipe, size: str, done: Mapping[str, int]) -> str:
             ),
             rows,
         )
+        + (averaged if recipe.averaged > 1 else "")
     )
 
 
