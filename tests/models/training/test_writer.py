@@ -109,6 +109,13 @@ def test_a_second_run_does_nothing_again(run: steps.Run) -> None:
     assert {path: path.stat().st_mtime_ns for path in run.data("").iterdir()} == before
 
 
+def test_the_file_is_the_mean_of_the_last_stages(run: steps.Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(RECIPES, "tiny", replace(RECIPES["tiny"], averaged=2))
+    tuned, polished = (torch.load(run.out / f"{name}.pt", weights_only=True)["model"] for name in ("tune", "polish"))
+    for key, weight in steps.newest(run).state_dict().items():
+        assert torch.allclose(weight, (tuned[key] + polished[key]) / 2), key
+
+
 def test_a_step_without_the_one_before_names_it(run: steps.Run, tmp_path: Path) -> None:
     result = CliRunner().invoke(writer.main, ["tune", "--out", str(tmp_path), "--size", "tiny"])
     assert result.exit_code == 1
