@@ -6,11 +6,12 @@ from typing import Any
 
 import click
 
-from llmrec.engine.cli_output import ago, as_json, count, show
+from llmrec.engine.cli_output import ago, as_json, show
 from llmrec.engine.cli_shared import Moment, json_option, plain_option, user_option, with_catalogue
 from llmrec.engine.facade import Engine
 from llmrec.engine.interests import ACTIONS
 from llmrec.engine.records import ItemId, Kind
+from llmrec.engine.wording import count
 
 
 @click.command()

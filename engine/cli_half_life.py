@@ -10,6 +10,7 @@ from llmrec.engine.cli_shared import json_option, with_catalogue
 from llmrec.engine.facade import Engine
 from llmrec.engine.half_life import CHOICES, HalfLife, in_words
 from llmrec.engine.records import DEFAULT_USER, ItemId
+from llmrec.engine.wording import count
 
 AT_IMPORT = 200
 """Items that a writer judges when they are imported; the others wait for `judge`, or for a quiet moment of the app."""
@@ -44,7 +45,7 @@ def _said(found: HalfLife) -> str:
 @with_catalogue
 def judge(engine: Engine, most: int | None) -> None:
     """Let the writer say of each item whether it will be useful in a year; a stop keeps what is done."""
-    if not engine.status().judge:
+    if not engine.status().composer:
         click.echo("no writer is installed that can judge: half-lives are by rule. `llmrec models list` shows writers.")
     else:
         judge_items(engine, most)
@@ -62,4 +63,4 @@ def judge_items(engine: Engine, most: int | None) -> None:
             done = progress.done
     rest = len(waiting) - done
     more = f"; {rest} wait for `llmrec judge` or a quiet moment of the app" if rest else ""
-    click.echo(f"{done} half-{'life' if done == 1 else 'lives'} judged by {engine.status().judge.split('@')[0]}{more}.")
+    click.echo(f"{count(done, 'half-life', 'half-lives')} judged by {engine.status().composer.split('@')[0]}{more}.")

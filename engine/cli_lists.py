@@ -113,7 +113,7 @@ def _in_words(engine: Engine, user: str, found: Why) -> dict[str, Any]:
     said = list(engine.why_in_words(user, found))
     if said:
         return {"text": said[-1].text, "model": said[-1].model, "note": said[-1].note}
-    return {"text": "", "model": None, "note": NO_EVIDENCE if engine.status().judge else NO_WRITER}
+    return {"text": "", "model": None, "note": NO_EVIDENCE if engine.status().composer else NO_WRITER}
 
 
 def _say_in_words(engine: Engine, user: str, found: Why) -> None:

@@ -2,11 +2,11 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import groupby
-from typing import Any
+from typing import Any, Protocol
 
 import click
 
@@ -47,8 +47,15 @@ def _cell(value: Any) -> str:
     return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
+class Advance(Protocol):
+    """Moves a bar."""
+
+    def __call__(self, done: int, total: int | None = None) -> None:
+        """So much is done, of so much where that is known."""
+
+
 @contextmanager
-def progress_bar(what: str) -> Iterator[Callable[..., None]]:
+def progress_bar(what: str) -> Iterator[Advance]:
     """A bar on stderr with speed and time left; yields a function of (done, total), or of done where none knows."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -72,11 +79,6 @@ def bars(work: Iterable[Progress]) -> Iterator[Progress]:
             for progress in steps:
                 advance(progress.done, progress.total)
                 yield progress
-
-
-def count(n: int, word: str) -> str:
-    """A number and its word: "1 item", "12 items"."""
-    return f"{n} {word if n == 1 else word + 's'}"
 
 
 def day(seconds: float) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 
 from llmrec.engine import explain, importers, searching, steering
 from llmrec.engine.embedding import Vectors
-from llmrec.engine.errors import LlmrecError, ModelError, ModelNotFound, UnknownItem
+from llmrec.engine.errors import LlmrecError, ModelNotFound, UnknownItem
 from llmrec.engine.evaluate import History, histories
 from llmrec.engine.freshness import HalfLives
 from llmrec.engine.half_life import HalfLife
@@ -492,12 +492,12 @@ class Engine:
         Raises:
             UnknownItem: the item is gone.
         """
-        if self._judge is None:
+        if self._composer is None:
             return iter(())
         past = [reason.item for reason in why.reasons if reason.item is not None]
         titles = {item.id: item.title for item in self.items(list(dict.fromkeys(past)))}
         found = facts(why, titles, self.interests(user))
-        return Phraser(self._store, self._judge).phrase(self.item(why.item), found, cancel)
+        return Phraser(self._store, self._composer).phrase(self.item(why.item), found, cancel)
 
     # -- interests -----------------------------------------------------------------------------------------------
 
@@ -716,9 +716,9 @@ class Engine:
     def _take_writer(self) -> None:
         """Give the writer and the vectors in use to those who write."""
         self._desk = Desk(self._store, self._writer, self._live.vectors.texts)
-        self._judge = _able(self._writer)
-        self._half_lives = HalfLives(self._store, self._live, self._judge, self._lock)
-        self._namer = Namer(self._store, self._live, self._judge)
+        self._composer = self._writer if self._writer is not None and not self._writer.copies_only else None
+        self._half_lives = HalfLives(self._store, self._live, self._composer, self._lock)
+        self._namer = Namer(self._store, self._live, self._composer)
 
     def _vector_of(self, item: ItemId) -> FloatArray:
         """Unit vector (d,) of an item; zeros where it has none yet."""
@@ -736,8 +736,8 @@ class Engine:
         items, following = self._store.count_items(), self._encoders.next
         left = items - self._store.covered(following)[0] if following else 0
         events = self._store.count_events()
-        judge = self._judge.model_id if self._judge is not None else ""
-        return Status(items, events, pending, self.encoder_id, writer, self._note, following, left, judge)
+        composer = self._composer.model_id if self._composer is not None else ""
+        return Status(items, events, pending, self.encoder_id, writer, self._note, following, left, composer)
 
     def model_process(self) -> dict[str, Any]:
         """What the model process says of itself: sandbox, threads, processor features; empty where there is none.
@@ -792,20 +792,6 @@ def _installed_encoder(paths: Paths, host: Host) -> tuple[Embedder, str]:
         from llmrec.models.hashing import HashingEmbedder
 
         return HashingEmbedder(), f"similarity by words only: {exc}"
-
-
-def _able(writer: Writer | None) -> Writer | None:
-    """The writer, where it can also phrase reasons, name interests and judge; None for one that only copies."""
-    if writer is None:
-        return None
-    from llmrec.models.llamacpp import LlamaWriter
-
-    if not isinstance(writer, LlamaWriter):
-        return writer
-    try:
-        return None if writer.copies_only else writer
-    except ModelError:
-        return writer  # what is wrong with the file is said where it is used
 
 
 def _installed_writer(paths: Paths, host: Host) -> Writer | None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from llmrec.engine.records import Item
+from llmrec.engine.wording import count
 from llmrec.models import prompts
 
 HOUR, DAY, YEAR = 3_600.0, 86_400.0, 365 * 86_400.0
@@ -94,6 +95,5 @@ def in_words(seconds: float) -> str:
         return ""
     for unit, size in (("year", YEAR), ("month", 30 * DAY), ("week", 7 * DAY), ("day", DAY), ("hour", HOUR)):
         if seconds >= 1.5 * size or unit == "hour":
-            count = round(seconds / size)
-            return f"{count} {unit}{'s' if count != 1 else ''}"
+            return count(round(seconds / size), unit)
     return ""

@@ -25,7 +25,7 @@ MAX_LINE = 1_000_000
 MAX_TEXT = 20_000
 """Characters of an item's text that are kept."""
 _MAX_TAGS = 32
-_TELL = 500
+_TELL = 500  # items between two words on how many were read
 _MAX_EXTRA = 10_000  # characters of unknown keys kept per item
 _SKEW = 86_400.0  # seconds a date may lie ahead, for clocks and time zones that differ
 _OLDEST_ITEM = datetime(1700, 1, 1, tzinfo=UTC).timestamp()

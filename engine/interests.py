@@ -8,7 +8,6 @@ forget, split) are entries of the log too, so that undo and the time machine hol
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Final
 
 import numpy as np
@@ -16,6 +15,7 @@ import numpy.typing as npt
 
 from llmrec.engine.errors import LlmrecError
 from llmrec.engine.records import Interaction, Interest, ItemId, Kind
+from llmrec.engine.wording import until
 from llmrec.models import FloatArray
 
 DAY: Final = 86_400.0
@@ -59,7 +59,7 @@ class Correction:
         if self.forgotten:
             return "forgotten"
         if now < self.snoozed_until:
-            return f"snoozed until {datetime.fromtimestamp(self.snoozed_until, UTC):%a %d %b}"
+            return f"snoozed {until(self.snoozed_until)}"
         if self.frozen:
             return "frozen"
         return "" if self.factor == 1.0 else "boosted" if self.factor > 1 else "lowered"

@@ -14,6 +14,7 @@ from llmrec.engine.errors import ModelError
 from llmrec.engine.importers import content_hash
 from llmrec.engine.records import Interest, Item, ItemId, Kind, Reason, Why
 from llmrec.engine.store import Store
+from llmrec.engine.wording import count
 from llmrec.models import Writer, prompts
 
 DROPPED = "what the model wrote did not hold and was dropped"
@@ -95,7 +96,7 @@ def facts(why: Why, titles: Mapping[ItemId, str], interests: Sequence[Interest])
 
 def _line(interest: str, deed: str, past: Sequence[str], amount: float) -> str:
     """`You liked 3 items of sailing, among them "Tide tables": it rises.`."""
-    things = f"{len(past)} item{'s' if len(past) != 1 else ''}{f' of {interest}' if interest else ''}"
+    things = f"{count(len(past), 'item')}{f' of {interest}' if interest else ''}"
     examples = " and ".join(f'"{title}"' for title in past[:_TITLES])
     return f"You {deed} {things}, {examples}: it {'rises' if amount > 0 else 'sinks'} by that."
 

@@ -200,6 +200,11 @@ class Interest:
     named_by: str = ""
     """Name of the writer whose words these are; "" where they were computed."""
 
+    @property
+    def is_less(self) -> bool:
+        """Whether it is none, but what the user typed to see less of."""
+        return self.state.startswith("less")
+
 
 @dataclass(frozen=True, slots=True)
 class Why:
@@ -283,5 +288,5 @@ class Status:
     """Encoder that ranks once every item has its vector; "" where none is to follow."""
     next_pending: int = 0
     """Items without a vector of it yet."""
-    judge: str = ""
-    """Writer that also phrases reasons, names interests and judges half-lives; "" where the one in use only copies."""
+    composer: str = ""
+    """The writer, where it also phrases reasons, names interests and judges half-lives; "" where it only copies."""

@@ -12,6 +12,7 @@ from llmrec.engine.evaluate import MIN_STEPS, Evaluation, History
 from llmrec.engine.metrics import mean_interval
 from llmrec.engine.policies.base import WEIGHTS
 from llmrec.engine.records import Event, ItemId
+from llmrec.engine.wording import count
 
 METHODS = (
     "blend",
@@ -81,7 +82,7 @@ def report(
     """
     steps = sum(bool(step.wanted) for step in history.steps)
     if steps < MIN_STEPS:
-        moments = f"{steps} moment{'s' * (steps != 1)} with a like, save, purchase or finish"
+        moments = f"{count(steps, 'moment')} with a like, save, purchase or finish"
         raise LlmrecError(f"{history.user} has {moments}; a report needs {MIN_STEPS}.")
     names = tuple(dict.fromkeys((current, *METHODS)))
     measured = Evaluation(catalogue, [history], names, seed).trace(history, cancel)

@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Any
 
 from llmrec.engine.errors import LlmrecError
 from llmrec.engine.interests import ALWAYS_HALF_LIFE, DAY, WEEKS
 from llmrec.engine.log import LogEntry
 from llmrec.engine.records import Interest
+from llmrec.engine.wording import until
 from llmrec.models.clean import clean
 
 _HOW_LONG = {"now": DAY / 4, "today": DAY, "this week": 7 * DAY, "this month": 30 * DAY, "this year": 365 * DAY}
@@ -19,6 +19,7 @@ _MOST = 20
 """Phrases of one command; each is embedded, and each stays in the log."""
 
 _TYPED = "steer:"
+"""Begins the id of what is shown beside the interests; the log's entry follows."""
 
 
 def lessened(entries: Iterable[LogEntry], now: float) -> list[Interest]:
@@ -28,7 +29,7 @@ def lessened(entries: Iterable[LogEntry], now: float) -> list[Interest]:
 
 
 def _lessened(entry: LogEntry) -> Interest:
-    until = entry.payload.get("until")
+    ends = entry.payload.get("until")
     return Interest(
         id=f"{_TYPED}{entry.id}",
         words=(entry.payload["phrase"],),
@@ -38,7 +39,7 @@ def _lessened(entry: LogEntry) -> Interest:
         half_life=ALWAYS_HALF_LIFE,
         last_fed=entry.at,
         trend=(0.0,) * WEEKS,
-        state=f"less until {datetime.fromtimestamp(until, UTC):%a %d %b}" if until is not None else "less",
+        state=f"less {until(ends)}" if ends is not None else "less",
     )
 
 

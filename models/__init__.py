@@ -67,6 +67,10 @@ class Writer(Protocol):
     def model_id(self) -> str:
         """Name and content hash of the weights."""
 
+    @property
+    def copies_only(self) -> bool:
+        """Whether it only picks and copies sentences of the item: then it is asked for nothing else."""
+
     def stream(
         self,
         prompt: Prompt,

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from llmrec.models import FloatArray, Prompt
-from llmrec.models.errors import ModelFailed
+from llmrec.models.errors import ModelError, ModelFailed
 from llmrec.models.gguf_header import read_header
 from llmrec.models.hashes import HashCache
 from llmrec.models.host import Host, ModelFile
@@ -127,13 +127,11 @@ class LlamaWriter(_LlamaModel):
 
     @property
     def copies_only(self) -> bool:
-        """Whether the file says of itself that it only picks and copies sentences of the item.
-
-        Raises:
-            ModelNotFound: no such file.
-            ModelRejected: the file is damaged.
-        """
-        return read_header(self._path).metadata.get(COPIES_ONLY) is True
+        """Whether the file says so of itself; not of one that cannot be read, which whoever uses it will hear."""
+        try:
+            return read_header(self._path).metadata.get(COPIES_ONLY) is True
+        except ModelError:
+            return False
 
     @property
     def _file(self) -> ModelFile:

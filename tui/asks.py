@@ -7,6 +7,7 @@ from threading import Event as Cancel
 from textual.message import Message
 
 from llmrec.engine import Batch, Engine, Event, Item, ItemId, Kind, ModelRow, Status, View, Why
+from llmrec.engine.wording import count
 from llmrec.tui.messages import (
     Explained,
     Indexed,
@@ -25,7 +26,7 @@ from llmrec.tui.messages import (
     WordsCame,
     WorkedAhead,
 )
-from llmrec.tui.phrases import changed, count
+from llmrec.tui.phrases import changed
 
 FIRST_ROWS = 60
 """Rows sent with a new order, so that no terminal has to wait for the first screen."""

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from llmrec.engine import Interest, ItemId, Kind, Reason
-from llmrec.tui.phrases import count, lately, merged
+from llmrec.engine.wording import count
+from llmrec.tui.phrases import lately, merged
 
 _NAMES = {
     ("length", True): "longer than most",

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from llmrec.engine import NEW, Batch, Change, Event, Item, Kind, Reason, Written
+from llmrec.engine.wording import count
 
 MINUTE, HOUR, DAY, WEEK = 60.0, 3_600.0, 86_400.0, 604_800.0
 MONTH, YEAR = 30.44 * DAY, 365.25 * DAY
@@ -54,11 +55,6 @@ _CRAMPED = 26
 _TITLES = (40, 32, 24, 16)
 """Characters of a title in a line that has more to say, as its room allows."""
 _BLOCKS = "▁▂▃▄▅▆▇█"
-
-
-def count(n: int, word: str, many: str = "") -> str:
-    """A number and its word: "1 row", "3,200 rows"."""
-    return f"{n:,} {word if n == 1 else many or word + 's'}"
 
 
 def span(seconds: float) -> str:

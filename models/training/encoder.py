@@ -133,12 +133,13 @@ def train(run: Run) -> None:
     checkpoints = Checkpoints(run.file("checkpoint.pt"), clock=time.monotonic)
     with run.teacher_folder() as folder:
         teacher, student = load_bert(folder), load_bert(folder, run.recipe.layers)
-        before = _before(run, folder)
+        state = checkpoints.load()
+        before = None if state else _before(run, folder)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     trainer = Trainer(
         teacher.to(device), student.to(device), load_texts(run.needed("train.npz", "prepare")), run.recipe
     )
-    if state := checkpoints.load():
+    if state:
         trainer.restore(state)
     elif before:
         trainer.start_from(before)

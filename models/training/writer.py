@@ -21,7 +21,8 @@ from llmrec.models.training.writer_recipes import RECIPES
 from llmrec.models.training.writer_run import Run
 
 log = logging.getLogger(__name__)
-_STEPS = ("prepare", "tokenizer", "pretrain", "tune", "polish", "finish", "export", "evaluate", "card", "ship", "all")
+_STAGES = tuple(dict.fromkeys(stage.name for recipe in RECIPES.values() for stage in recipe.stages))
+_STEPS = ("prepare", "tokenizer", *_STAGES, "export", "evaluate", "card", "ship", "all")
 
 
 @click.command()
@@ -92,6 +93,9 @@ def _do(step: str, run: Run, stop: _Stop) -> None:
         steps.prepare_data(run)
     if step in ("tokenizer", "all"):
         steps.make_tokenizer(run)
+    names = [stage.name for stage in run.recipe.stages]
+    if step in _STAGES and step not in names:
+        raise ModelError(f"The size {run.size} has no stage {step}; its stages are {', '.join(names)}.")
     with stop:
         for stage in run.recipe.stages:
             if step in (stage.name, "all") and not steps.train(run, stage, stop):

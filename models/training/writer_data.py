@@ -34,7 +34,9 @@ JOBS = (*TEXTS, "scitldr-train", "scitldr-dev", "why-*")
 """Corpus files that examples are made from."""
 UNSEEN = "scitldr-test"
 KINDS = ("texts", "sheets", "papers")
+"""What is written of each half."""
 HALVES = ("train", "held-out")
+"""As `split_of` names them."""
 _SEED = 11
 _MIN_WORDS = 6
 """A shorter sentence may occur anywhere."""
@@ -86,7 +88,6 @@ def prepare(
     """Write `texts-*.jsonl`, `sheets-*.jsonl`, `papers-*.jsonl`, `cases.jsonl` and `counts.json` to a folder.
 
     The sheets of papers are also among the sheets.
-
 
     Args:
         corpus: folder with the training text.
@@ -161,7 +162,7 @@ def _file(out: Path, kind: str, half: str) -> TextIO:
     return (out / f"{kind}-{half}.jsonl").open("w")
 
 
-def _write(row: Row, files: "_Files", source: Source, counts: Counter[str], half: str) -> None:
+def _write(row: Row, files: _Files, source: Source, counts: Counter[str], half: str) -> None:
     if row["source"].startswith(("wiki", "films")):
         files.texts.write(json.dumps(f"{row['title']}\n{row['text']}", ensure_ascii=False) + "\n")
     for sheet in sheets_of(row, source):

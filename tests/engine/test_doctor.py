@@ -71,6 +71,7 @@ def test_without_models_there_is_nothing_to_say(checked: Checked) -> None:
 def test_a_writer_that_fails_is_named(checked: Checked, monkeypatch: pytest.MonkeyPatch) -> None:
     class Broken:
         model_id = "broken@0"
+        copies_only = False
 
         def close(self) -> None: ...
 

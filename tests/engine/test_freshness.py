@@ -37,6 +37,8 @@ ITEMS = [Item(f"i{k}", f"Item {k}", f"Number {k}.", published_at=1_000.0 + k, do
 class Judge:
     """Says yes with given log odds, by a word of the item; of anything else it says yes with odds e."""
 
+    copies_only = False
+
     def __init__(self, odds: dict[str, float], name: str = "judge@0") -> None:
         self.model_id = name
         self.odds = odds
@@ -81,7 +83,7 @@ def test_a_writer_that_only_copies_judges_nothing(tmp_path: Path, copies_only: b
     with Engine.open(":memory:", embedder=HashingEmbedder(), writer=writer) as engine:
         engine.add_items(ITEMS)
         assert engine.status().writer == writer.model_id
-        assert engine.status().judge == ("" if copies_only else writer.model_id)
+        assert engine.status().composer == ("" if copies_only else writer.model_id)
         assert bool(list(engine.unjudged())) != copies_only
     host.close()
 

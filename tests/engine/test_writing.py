@@ -21,6 +21,7 @@ class ScriptedWriter:
     """Says what it is told to, word by word."""
 
     model_id = "scripted@0"
+    copies_only = False
 
     def __init__(self, answers: dict[str, str], default: str = "It is a lighthouse at Skagen.") -> None:
         self.answers = answers

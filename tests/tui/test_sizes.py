@@ -8,11 +8,11 @@ from rich.cells import cell_len
 from textual.notifications import Notification
 from textual.widgets._toast import Toast
 
-from llmrec.engine import Candidate, Change, ItemId, Kind, Written
+from llmrec.engine import Candidate, Change, Interest, ItemId, Kind, Written
 from llmrec.tui.actions import UNDO
 from llmrec.tui.screens.for_you import _toast, toast_room
 from tests.tui.conftest import Opened
-from tests.tui.fake import FakeEngine
+from tests.tui.fake import NOW, FakeEngine
 
 SCREENS = {
     "list": [],
@@ -124,3 +124,17 @@ async def test_no_line_is_wider_than_the_window(opened: Opened, width: int) -> N
     async with opened(FakeEngine(12), size=(width, 24)) as ui:
         await ui.press("l")
         assert all(len(row) == width for row in ui.rows)
+
+
+async def test_what_was_typed_to_see_less_of_is_a_line_without_measures(opened: Opened) -> None:
+    class Less(FakeEngine):
+        def interests(self, user: str, as_of: float | None = None) -> list[Interest]:
+            return [Interest("steer:1", ("politics",), None, 0.0, 0.0, 1.0, NOW, (0.0,) * 12, "less until 27 Dec")]
+
+    async with opened(Less(), size=(120, 36)) as ui:
+        (line,) = [row for row in ui.rows if "politics" in row]
+        assert line.rstrip().endswith("less until 27 Dec")
+        await ui.press("i")
+        (first,) = [row for row in ui.rows if row.startswith("> politics")]
+        assert "%" not in first
+        assert "less until 27 Dec · typed just now · X takes it back" in ui.text

@@ -11,6 +11,7 @@ from textual.containers import Container
 from textual.message import Message
 
 from llmrec.engine import Batch, Change, Interest, Item, ItemId, Kind, View
+from llmrec.engine.wording import count
 from llmrec.tui import actions
 from llmrec.tui.asks import DOMAIN
 from llmrec.tui.messages import (
@@ -24,7 +25,7 @@ from llmrec.tui.messages import (
     StatusRead,
     WorkedAhead,
 )
-from llmrec.tui.phrases import DONE, LIKES, changed, count, quoted, steering, stronger
+from llmrec.tui.phrases import DONE, LIKES, changed, quoted, steering, stronger
 from llmrec.tui.quiet import GROUP, Quiet
 from llmrec.tui.screens.base import EngineScreen, ItemScreen
 from llmrec.tui.text import fit

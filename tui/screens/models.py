@@ -7,9 +7,9 @@ from textual.app import ComposeResult
 from textual.containers import Container, Vertical
 
 from llmrec.engine import ModelRow, Progress
+from llmrec.engine.wording import count
 from llmrec.tui import actions
 from llmrec.tui.messages import Failed, Pulled, Pulling, ShelfChanged, ShelfRead, StatusRead, Verified
-from llmrec.tui.phrases import count
 from llmrec.tui.screens.base import EngineScreen
 from llmrec.tui.screens.choice import Answer
 from llmrec.tui.widgets.footer import KeyLine

@@ -9,10 +9,11 @@ from textual.containers import Horizontal, Vertical
 from textual.timer import Timer
 
 from llmrec.engine import Event, ItemId, Recommendation, View
+from llmrec.engine.wording import count
 from llmrec.tui import actions
 from llmrec.tui.asks import titles_of
 from llmrec.tui.messages import LogRead, PastRead, Ranked
-from llmrec.tui.phrases import changed, count, date, difference, happened
+from llmrec.tui.phrases import changed, date, difference, happened
 from llmrec.tui.screens.base import EngineScreen
 from llmrec.tui.screens.choice import Answer
 from llmrec.tui.text import Words

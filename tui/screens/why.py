@@ -6,9 +6,10 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 
 from llmrec.engine import Item, Phrased
+from llmrec.engine.wording import count
 from llmrec.tui import actions
 from llmrec.tui.messages import Explained, PhraseCame, Ranked
-from llmrec.tui.phrases import count, signed
+from llmrec.tui.phrases import signed
 from llmrec.tui.screens.base import EngineModal, ItemScreen
 from llmrec.tui.text import Part, Words
 from llmrec.tui.widgets.footer import KeyLine

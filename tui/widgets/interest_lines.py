@@ -28,8 +28,8 @@ def interest_lines(interests: Sequence[Interest], *, width: int, most: int) -> l
         return [*parts, "none yet: l on a row starts one"]
     for interest in interests[:most]:
         parts.append(fit(", ".join(interest.words) or "unnamed", room) + " ")
-        if interest.state.startswith(("snoozed", "forgotten", "less")):
-            parts.append((f"{fit(interest.state, _HEAD, pad=False)}\n", "italic dim"))
+        if interest.is_less or interest.state.startswith(("snoozed", "forgotten")):
+            parts.append((f"{fit(interest.state, _HEAD - 1, pad=False)}\n", "italic dim"))
             continue
         parts += [
             (sparkline(interest.trend, _SPARK) + " ", "dim"),

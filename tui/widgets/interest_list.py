@@ -49,17 +49,23 @@ class InterestList(RowList):
         cursor = (">" if row == self.cursor else " ") + " "
         words = ", ".join(interest.words) or "unnamed"
         measures = [piece for group in _groups(interest, width) for piece in group]
-        room = width - 2 - sum(len(text) for text, _ in measures)
+        cells = sum(len(text) for text, _ in measures)
+        if interest.is_less:
+            measures = [(" " * cells, "")]
+        room = width - 2 - cells
         first: list[Piece] = [(cursor, "row--accent"), (fit(words, room), "row--strong"), *measures]
         second: list[Piece] = [("  ", ""), (fit(self._facts(interest), width - 3), "row--quiet")]
         return [first, second, []]
 
     def _facts(self, interest: Interest) -> str:
+        fed = ago(max(0.0, self._clock() - interest.last_fed))
+        if interest.is_less:
+            return f"{interest.state} · typed {fed} · X takes it back"
         facts = [interest.state] if interest.state else []
         if interest.named_by:
             facts.append(f"named by {interest.named_by}")
         facts.append("does not fade" if isinf(interest.half_life) else f"halves in {span(interest.half_life)}")
-        facts.append(f"last fed {ago(max(0.0, self._clock() - interest.last_fed))}")
+        facts.append(f"last fed {fed}")
         if interest.medoid is None:
             facts.append("added by words")
         else:

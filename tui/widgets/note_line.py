@@ -1,8 +1,8 @@
 """The line above the keys: what the last key changed, and at its right what the engine runs on."""
 
 from llmrec.engine import Progress, Status
+from llmrec.engine.wording import count
 from llmrec.tui.actions import Action
-from llmrec.tui.phrases import count
 from llmrec.tui.widgets.footer import key_bits
 from llmrec.tui.widgets.one_line import Bit, OneLine
 

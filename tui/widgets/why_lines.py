@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from llmrec.engine import Interest, Why
+from llmrec.engine.wording import count
 from llmrec.tui.evidence import Evidence, gathered
-from llmrec.tui.phrases import bar, because, count, places_for, signed
+from llmrec.tui.phrases import bar, because, places_for, signed
 from llmrec.tui.text import Part, fit
 
 _CELLS = 7

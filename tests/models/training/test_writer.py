@@ -122,6 +122,12 @@ def test_a_step_without_the_one_before_names_it(run: steps.Run, tmp_path: Path) 
     assert "run `pretrain` first" in result.output
 
 
+def test_a_stage_that_a_size_does_not_have_names_its_stages(tmp_path: Path) -> None:
+    result = CliRunner().invoke(writer.main, ["finish", "--out", str(tmp_path), "--size", "large"])
+    assert result.exit_code == 1
+    assert "its stages are pretrain, tune" in result.output
+
+
 # -- training --------------------------------------------------------------------------------------------------------
 
 
