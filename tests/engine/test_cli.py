@@ -9,8 +9,8 @@ from click.testing import CliRunner, Result
 
 from llmrec.engine import Engine, Item, ItemId, Progress
 from llmrec.engine.cli import SECTIONS, main
-from llmrec.engine.cli_output import count
 from llmrec.engine.importers import counted
+from llmrec.engine.wording import count
 
 ITEMS = [
     {"id": "s1", "title": "Tide tables", "text": "How sailors read the tide. A book of the sea.", "tags": ["sea"]},
