@@ -6,15 +6,21 @@ import numpy as np
 
 from llmrec.models import FloatArray
 
+_FAINT, _VAST = 1e-15, 1e15
+"""Lengths between which the squares of float32 neither vanish nor overflow."""
+
 
 def unit(vectors: FloatArray) -> FloatArray:
-    """Rows scaled to length 1; rows of zeros, NaN or infinity become zero. (..., d) -> (..., d)."""
-    finite = np.asarray(vectors, np.float32)
-    norms = np.linalg.norm(finite, axis=-1, keepdims=True)
-    if not np.isfinite(norms).all():
-        finite = np.nan_to_num(finite, nan=0.0, posinf=0.0, neginf=0.0)
-        norms = np.linalg.norm(finite, axis=-1, keepdims=True)
-    return np.asarray(finite / np.where(norms > 0, norms, 1), np.float32)
+    """Rows scaled to length 1; NaN and infinity count as zero, and a row of zeros stays one. (..., d) -> (..., d)."""
+    rows = np.asarray(vectors, np.float32)
+    norms = np.linalg.norm(rows, axis=-1, keepdims=True)
+    usual = (norms > _FAINT) & (norms < _VAST)
+    if not usual.all():
+        finite = np.nan_to_num(rows, nan=0.0, posinf=0.0, neginf=0.0)
+        largest = np.abs(finite).max(axis=-1, keepdims=True, initial=0)
+        rows = np.where(usual, rows, finite / np.where(largest > 0, largest, 1))
+        norms = np.linalg.norm(rows, axis=-1, keepdims=True)
+    return np.asarray(rows / np.where(norms > 0, norms, 1), np.float32)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from hypothesis import settings
 
 from llmrec.engine import Engine
 from llmrec.models.hashing import HashingEmbedder
@@ -14,6 +15,9 @@ T = TypeVar("T")
 ROOT = Path(__file__).resolve().parent.parent
 NOW = 1_790_000_000.0
 """The tests' clock, Unix seconds."""
+# The same examples on every machine, and no verdict by its speed; `--hypothesis-profile=default` looks for new ones.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
 
 
 @pytest.fixture(autouse=True)
