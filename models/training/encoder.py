@@ -38,7 +38,16 @@ from llmrec.models.training.encoder_evaluate import (
     save_held_out,
 )
 from llmrec.models.training.encoder_export import NAME, read_gguf, save_folder, write_gguf
-from llmrec.models.training.encoder_texts import documents, kind_of, load_texts, prepare, save_texts, tokenizer_of
+from llmrec.models.training.encoder_texts import (
+    BUDGETS,
+    SHORT_BUDGETS,
+    documents,
+    kind_of,
+    load_texts,
+    prepare,
+    save_texts,
+    tokenizer_of,
+)
 from llmrec.models.training.encoder_train import Losses, Recipe, Trainer
 
 log = logging.getLogger(__name__)
@@ -75,6 +84,8 @@ class Run:
     """Checkpoint or GGUF file of another run, whose student this one begins with."""
     documents: int | None
     """Documents of each half at most."""
+    short: bool
+    """Whether more of the training's texts are queries and lists, and all are cut elsewhere than in a first run."""
 
     @contextmanager
     def teacher_folder(self) -> Iterator[BertFolder]:
@@ -120,7 +131,8 @@ def prepare_data(run: Run) -> None:
 
     held_out = held_out_texts(half("held-out"), _SEED)
     with run.teacher_folder() as folder:
-        texts = prepare(half("train"), tokenizer_of(folder), _SEED)
+        seed, budgets = (_SEED + 1, SHORT_BUDGETS) if run.short else (_SEED, BUDGETS)
+        texts = prepare(half("train"), tokenizer_of(folder), seed, budgets)
     save_texts(files[0], texts)
     save_held_out(files[1], held_out)
     files[2].write_text(json.dumps(counts) + "\n", "utf-8")
@@ -271,6 +283,7 @@ def card(run: Run) -> None:
         "held_out": HELD_OUT,
         "documents": json.loads(run.needed("documents.json", "prepare").read_text("utf-8")),
         "train_texts": len(texts),
+        "short": run.short,
         "train_tokens": len(texts.ids),
         "dim": folder.dim,
         "max_tokens": folder.max_tokens,
@@ -294,6 +307,7 @@ _STEPS = {"prepare": prepare_data, "train": train, "export": export, "evaluate":
 @click.option("--steps", type=click.IntRange(1), default=STEPS, show_default=True, help="Updates of this run in all.")
 @click.option("--rate", type=click.FloatRange(0, min_open=True), help="Highest learning rate.")
 @click.option("--start-from", type=click.Path(path_type=Path), help="Checkpoint or GGUF file a new run begins with.")
+@click.option("--short", is_flag=True, help="Train on more queries and lists; for a run that goes on from another.")
 @click.option("--tiny", is_flag=True, help="A minute's run, to see that everything works.")
 def main(
     step: str,
@@ -306,6 +320,7 @@ def main(
     steps: int,
     rate: float | None,
     start_from: Path | None,
+    short: bool,
     tiny: bool,
 ) -> None:
     """Make the bundled encoder: one step, or all in turn."""
@@ -323,6 +338,7 @@ def main(
         steps=_TINY_STEPS if tiny else steps,
         start_from=start_from,
         documents=_TINY_DOCUMENTS if tiny else None,
+        short=short,
     )
     out.mkdir(parents=True, exist_ok=True)
     try:

@@ -5,7 +5,7 @@ query of a few words, and a list of tags.
 """
 
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -53,7 +53,10 @@ class Budget:
     """Queries and tag lists at most, each."""
 
 
-_BUDGETS = {"wiki": Budget(8, 4, 2), "films": Budget(1, 0, 1), "scitldr": Budget(3, 1, 1)}
+BUDGETS = {"wiki": Budget(8, 4, 2), "films": Budget(1, 0, 1), "scitldr": Budget(3, 1, 1)}
+"""Of a first run, and of what is held out."""
+SHORT_BUDGETS = {"wiki": Budget(3, 2, 8), "films": Budget(1, 0, 3), "scitldr": Budget(2, 1, 4)}
+"""Of a run that goes on from another: queries and lists, which have few words to agree in, are learnt last."""
 
 
 def kind_of(row: Row) -> str:
@@ -61,11 +64,11 @@ def kind_of(row: Row) -> str:
     return str(row["source"]).partition("-")[0]
 
 
-def texts_of(row: Row, seed: int) -> Iterator[Text]:
-    """Texts to embed from one document; the same for the same title and seed."""
+def texts_of(row: Row, seed: int, budgets: Mapping[str, Budget] = BUDGETS) -> Iterator[Text]:
+    """Texts to embed from one document; the same for the same title, seed and budgets (by `kind_of`)."""
     rng = np.random.default_rng([seed, zlib.crc32(row["title"].encode())])
     title, text = row["title"], row["text"]
-    budget = _BUDGETS[kind_of(row)]
+    budget = budgets[kind_of(row)]
     found = [sentence for sentence in sentences(text) if len(sentence) > _SENTENCE_CHARS]
     yield Text("title", title)
     yield Text("item", f"{title}. {(text if rng.random() < _LONG_ITEMS else ' '.join(found[:2]))[:_ITEM_CHARS]}")
@@ -136,12 +139,14 @@ def documents(corpus: Path, half: Split, unseen: Unseen, limit: int | None = Non
     return islice((row for row in rows if row not in unseen), limit)
 
 
-def prepare(rows: Iterable[Row], tokenizer: BertWordPieceTokenizer, seed: int) -> TokenTexts:
+def prepare(
+    rows: Iterable[Row], tokenizer: BertWordPieceTokenizer, seed: int, budgets: Mapping[str, Budget] = BUDGETS
+) -> TokenTexts:
     """Cut documents into texts and these into tokens; equal texts are kept once."""
     seen: set[int] = set()
     parts: list[npt.NDArray[np.uint16]] = []
     for row in rows:
-        texts = {text.text: hash(text.text) for text in texts_of(row, seed)}
+        texts = {text.text: hash(text.text) for text in texts_of(row, seed, budgets)}
         new = [text for text, digest in texts.items() if digest not in seen]
         seen.update(texts.values())
         parts += [np.array(each.ids, np.uint16) for each in tokenizer.encode_batch(new)]

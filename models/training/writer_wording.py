@@ -31,6 +31,12 @@ _DEPENDENT = re.compile(
     re.I,
 )
 _DEFINES = re.compile(r"\b(?:is|are|was|were) (?:a|an|the|one of)\b|\bwe (?:propose|present|introduce)\b", re.I)
+_CONTRIBUTES = re.compile(
+    r"\b(?:we|this (?:paper|work|article|study)) (?:\w+ )?(?:propos|present|introduc|develop|describ|investigat|study|"
+    r"studies|explor|show|demonstrat|provid|address|analy[sz]|design|extend|examin)\w*",
+    re.I,
+)
+"""What a paper's own contribution is announced by."""
 _CUES = {
     "new": re.compile(
         r"\b(?:new(?:ly)?|first|only|unique\w*|unlike|special\w*|introduc\w+|invent\w+|novel|original\w*|award\w*|"
@@ -119,10 +125,12 @@ def standing_alone(text: str) -> list[str]:
 
 
 def _score(angle: str, title: str, place: int, sentence: str) -> float:
-    leans = 1.5 if _DEPENDENT.match(sentence) else 0.0
+    contributes = _CONTRIBUTES.search(sentence)
+    leans = 1.5 if _DEPENDENT.match(sentence) and not (contributes and contributes.start() == 0) else 0.0
     if angle == "plain":
         names = sum(word in sentence.casefold() for word in title.casefold().split() if len(word) > 3)
-        return min(names, 2) + 1.5 * bool(_DEFINES.search(sentence)) + (1.0 if place == 0 else 0.0) - leans
+        says = bool(_DEFINES.search(sentence)) + bool(contributes)
+        return min(names, 4) + 1.5 * says + (1.0 if place == 0 else 0.0) - leans
     cues = len({found.casefold() for found in _CUES[angle].findall(sentence)})
     return min(cues, 4) - leans - (1.0 if place == 0 else 0.0)
 

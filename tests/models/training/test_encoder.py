@@ -3,6 +3,7 @@
 import json
 import math
 import shutil
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -30,6 +31,8 @@ from llmrec.models.training.encoder import main  # noqa: E402
 from llmrec.models.training.encoder_batches import endless, plan, token_ids  # noqa: E402
 from llmrec.models.training.encoder_export import save_folder, write_gguf  # noqa: E402
 from llmrec.models.training.encoder_texts import (  # noqa: E402
+    BUDGETS,
+    SHORT_BUDGETS,
     TokenTexts,
     documents,
     load_texts,
@@ -180,6 +183,15 @@ def test_texts_of_a_document_are_the_same_in_every_run(corpus: Path) -> None:
     assert {t.kind for t in texts_of(row, 1)} >= {"title", "item", "sentence", "query", "list"}
 
 
+def test_going_on_takes_more_queries_and_lists_and_fewer_sentences() -> None:
+    row: Row = {"title": "W1", "text": " ".join(f"Seven plain words stand here, number {n}." for n in range(12))}
+    row["source"] = "wiki-0"
+    first, more = (Counter(t.kind for t in texts_of(row, 1, budgets)) for budgets in (BUDGETS, SHORT_BUDGETS))
+    assert more["query"] > first["query"]
+    assert more["list"] > first["list"]
+    assert more["sentence"] < first["sentence"]
+
+
 def test_a_batch_has_one_length_and_a_pass_every_text_once(texts: TokenTexts) -> None:
     batches = plan(texts, 200, 0)
     assert sorted(np.concatenate(batches)) == list(range(len(texts)))
@@ -305,6 +317,9 @@ def test_a_run_begins_with_the_student_of_another(
     card = (tmp_path / "llmrec-embed.md").read_text()
     assert "level at 1e-09" in card
     assert "Before that, the student had learnt for 12 updates with" in card
+    assert "as tags:" in card
+    assert run("card", corpus, teacher, tmp_path, "--any-teacher", "--short").exit_code == 0
+    assert "as tags (of these two more than in a first run):" in (tmp_path / "llmrec-embed.md").read_text()
 
 
 def test_a_run_begins_with_a_file_that_ships(made: Path, corpus: Path, teacher: BertFolder, tmp_path: Path) -> None:

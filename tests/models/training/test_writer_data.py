@@ -177,6 +177,16 @@ def test_each_angle_takes_another_sentence() -> None:
     assert choose("detail", "", ["no capital or end", "Too short."]) == ""
 
 
+def test_what_a_paper_is_is_what_it_contributes() -> None:
+    found = [
+        "Reading tide tables is a slow craft.",
+        "Many harbours differ from one another.",
+        "This paper describes a quick way for small harbours.",
+    ]
+    assert choose("plain", "Tides", found[:2]) == found[0]
+    assert choose("plain", "A quick way for harbours", found) == found[2]
+
+
 def test_support_is_the_share_of_longer_words() -> None:
     assert supported("bakers climbing towers", "A baker climbed up.") == pytest.approx(2 / 3)
     assert supported("a b c", "anything") == 1.0
