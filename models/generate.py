@@ -15,6 +15,7 @@ from llmrec.models import FloatArray, Prompt, prompts
 from llmrec.models.errors import ModelFailed, ModelRejected
 from llmrec.models.gguf_header import Header
 from llmrec.models.llama import DecoderContext, Weights
+from llmrec.models.sentences import opening
 from llmrec.models.think import ThinkFilter
 
 MAX_CONTEXT = 4096
@@ -102,11 +103,18 @@ class Generator:
                 f"The prompt and an answer of {room} tokens do not fit the {self._context.size} tokens of "
                 f"{self._weights.name}; ask for less, or choose a model with a longer context."
             )
-        item = self._weights.tokenize(prompt.item[: MAX_ITEM * _CHARACTERS_PER_TOKEN], special=False)
-        tokens = head + item[: min(space, MAX_ITEM)] + tail
+        tokens = head + self._item_tokens(prompt.item, min(space, MAX_ITEM)) + tail
         if not tokens:
             raise ModelRejected("The prompt is empty.")
         return tokens
+
+    def _item_tokens(self, text: str, room: int) -> list[int]:
+        """At most `room` tokens of an item's start: whole sentences if possible, because a part of one is copied so."""
+        text = text[: MAX_ITEM * _CHARACTERS_PER_TOKEN]
+        tokens = self._weights.tokenize(text, special=False)
+        while len(tokens) > room and (shorter := opening(text, len(text) * room // len(tokens))):
+            text, tokens = shorter, self._weights.tokenize(shorter, special=False)
+        return tokens[:room]
 
     def _around_item(self, prompt: Prompt) -> tuple[str, str, bool]:
         """What comes before and after the item's text, and whether that is plain text without a chat template."""

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from llmrec.models import Prompt
 from llmrec.models.clean import clean
+from llmrec.models.sentences import MAX_CHARS, opening
 
 SYSTEM = (
     "You write one short sentence about an item for a list of recommendations. Use only facts from the item's text."
@@ -21,8 +22,8 @@ ANGLES: dict[str, str] = {
     "detail": "One telling detail, in one sentence:",
 }
 """Angle and the end of its prompt; "you" is added where interests are known."""
-MAX_TOKENS = 64
-"""Tokens a reply may have."""
+MAX_TOKENS = 96
+"""Tokens a reply may have: a long sentence of a paper has some 80."""
 TOPIC_TOKENS = 16
 """Tokens a topic may have."""
 TEMPERATURE = 0.3
@@ -30,7 +31,6 @@ TEMPERATURE = 0.3
 YES, NO = " yes", " no"
 """The two answers of `still_useful` as they are scored."""
 _ITEM_CHARS = 1_500  # about 350 tokens
-_MAX_CHARS = 240
 _MIN_WORDS = 4
 _TOPIC_WORDS = 3
 _THINKING = re.compile(r"<think>.*?(</think>|$)", re.DOTALL)
@@ -85,7 +85,7 @@ def reply(text: str) -> str:
     """The first sentence of what a model wrote, clean; "" where there is none yet."""
     text = clean(_THINKING.sub("", text), limit=1_000).strip('"“”* ')
     match = _SENTENCE.match(text)
-    return match.group(1)[:_MAX_CHARS] if match else text[:_MAX_CHARS]
+    return match.group(1)[:MAX_CHARS] if match else text[:MAX_CHARS]
 
 
 def is_whole(text: str) -> bool:
@@ -94,4 +94,4 @@ def is_whole(text: str) -> bool:
 
 
 def _described(title: str, text: str) -> str:
-    return f"Title: {title}\nText: {text[:_ITEM_CHARS]}"
+    return f"Title: {title}\nText: {opening(text, _ITEM_CHARS) or text[:_ITEM_CHARS]}"

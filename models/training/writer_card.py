@@ -41,7 +41,7 @@ app leaves reasons, topics and half-lives to its rules until another writer is t
 _LIMITS = """\
 ## Limits
 English only. It knows no facts: what it says beyond the item is likely wrong, and common words are not checked.
-It mostly picks and shortens sentences of the item. It was trained for sentences of at most 64 tokens.
+It mostly picks and shortens sentences of the item. It was trained for sentences of at most 200 characters.
 """
 
 

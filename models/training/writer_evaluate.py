@@ -151,7 +151,7 @@ def judge(
         lines += _of_origin(origin, [text for text in texts if text.origin == origin])
     lines += [_like_people(origin, compared) for origin in dict.fromkeys(text.origin for text in compared)]
     speed = sum(max(0, t.pieces - 1) for t in texts) / max(1e-9, sum(t.seconds for t in texts))
-    first = 1_000 * median(t.first_words for t in texts)
+    first = 1_000 * median(t.first_words for t in texts if t.angle == texts[0].angle)  # the others share its prompt
     chosen_by, by_lead = agreement or (float("nan"), float("nan"))
     return [
         *lines,
@@ -162,7 +162,7 @@ def judge(
             chosen_by > by_lead,
         ),
         Line("tokens a second", "at least 60", speed, speed >= 60),
-        Line("milliseconds to the first words, median", "at most 300", first, first <= 300),
+        Line("milliseconds to an item's first words, median", "at most 300", first, first <= 300),
         Line("megabytes", "at most 35", size / 1e6, size <= 35e6),
     ]
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from llmrec.models import Prompt, prompts
+from llmrec.models.sentences import opening as whole_sentences
 from llmrec.models.sentences import sentences, ungrounded
 from llmrec.models.training.corpus import Row
 from llmrec.models.training.writer_measures import best_rouge_l
@@ -134,12 +135,8 @@ def sheet(title: str, text: str, answers: Sequence[tuple[str, str]], interests: 
 
 
 def opening(text: str, longest: int) -> str:
-    """Whole sentences from the start of a text, at most `longest` characters."""
-    flat = " ".join(text[: longest + 1].split())
-    if len(text) <= longest:
-        return flat
-    end = max(flat.rfind(". "), flat.rfind("? "), flat.rfind("! "))
-    return flat[: end + 1]
+    """Whole sentences from the start of a text on one line, at most `longest` characters."""
+    return " ".join(whole_sentences(text, longest).split())
 
 
 def _article(row: Row, source: Source) -> Iterator[Sheet]:

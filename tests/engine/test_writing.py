@@ -164,7 +164,7 @@ def test_the_stable_part_of_a_prompt_comes_first_and_the_item_apart(make) -> Non
         ("<think>never ends", ""),
         ('"Quoted words."', "Quoted words."),
         ("\x1b[2JClean\x07 words.", "[2JClean words."),
-        ("x" * 5_000, "x" * 240),
+        ("x" * 5_000, "x" * 400),
     ],
 )
 def test_replies_are_cut_to_one_clean_sentence(raw: str, read: str) -> None:

@@ -43,6 +43,8 @@ def generate(mode: str, number: int) -> None:
     elif mode == "garbage":
         os.write(1, struct.pack("<I", 5) + b"hello")
         time.sleep(3600)
+    elif mode == "environment":
+        send({"id": number, "is": "piece", "text": os.environ.get("GOMP_SPINCOUNT", "not set")})
     else:
         send({"id": number, "is": "piece", "text": f"{mode} answers"})
     send({"id": number, "is": "done"})

@@ -67,6 +67,14 @@ def test_answers_come_back(make: Callable[..., Host]) -> None:
     assert _words(make("well")) == ["well answers"]
 
 
+@pytest.mark.parametrize(("own", "found"), [(None, "2000"), ("7", "7")])
+def test_threads_of_the_process_wait_briefly_unless_told_otherwise(
+    make: Callable[..., Host], monkeypatch: pytest.MonkeyPatch, own: str | None, found: str
+) -> None:
+    monkeypatch.setenv("GOMP_SPINCOUNT", own) if own else monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
+    assert _words(make("environment")) == [found]
+
+
 BAD = ["hang", "stop", "flood", "exit-mid-token", "abort", "half-frame", "huge-frame", "garbage", "no-start", "old"]
 
 

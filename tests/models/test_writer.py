@@ -173,6 +173,14 @@ def test_a_megabyte_of_item_is_cut(writer: LlamaWriter) -> None:
     assert "".join(writer.stream(Prompt("", "word " * 200_000), max_tokens=4))
 
 
+def test_a_long_item_ends_with_a_whole_sentence(writer: LlamaWriter) -> None:
+    said = text_of(writer.tokens(Prompt("", "The ferry sails at noon. " * 60 + "And then it")))
+    assert said.endswith("The ferry sails at noon.<|end|><|assistant|>")
+    assert len(said) > 400
+    unbroken = text_of(writer.tokens(Prompt("", "noon " * 200)))
+    assert len(unbroken) > 400
+
+
 def test_empty_parts_are_fine_with_a_template_and_without(writer: LlamaWriter, tmp_path: Path, host: Host) -> None:
     plain = LlamaWriter(tiny_llama(tmp_path / "plain.gguf", template=None), host)
     for one in (writer, plain):
