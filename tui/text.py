@@ -56,6 +56,14 @@ def fit(text: str, width: int, *, pad: bool = True) -> str:
     return set_cell_size(text, width) if pad else text
 
 
+def lines_of(text: str, width: int, most: int) -> str:
+    """A text that wraps to at most `most` lines of `width` cells; what does not fit ends in an ellipsis."""
+    rows = [row.plain for row in line(text).wrap(width)]
+    if len(rows) <= most:
+        return text
+    return " ".join([*rows[: most - 1], fit(f"{rows[most - 1]} ", width - 1, pad=False).rstrip() + "…"])
+
+
 def line(*parts: Part, limit: int = 2_000) -> Content:
     """Parts joined into content that no text of theirs can style, link or break."""
     return Content.assemble(*(_drawn(part, limit) for part in parts))

@@ -74,15 +74,20 @@ async def test_80_by_24_shows_the_text_of_the_row_under_the_list(opened: Opened)
         assert "Interests" in ui.rows[0]
 
 
-async def test_80_by_24_shows_a_text_of_three_lines_and_whose_it_is(opened: Opened) -> None:
+@pytest.mark.parametrize(("count", "cut"), [(20, False), (36, True)])
+async def test_80_by_24_shows_a_text_of_three_lines_and_whose_it_is(opened: Opened, count: int, cut: bool) -> None:
     class Wordy(FakeEngine):
         def write(self, user: str, item: ItemId, cancel: Cancel | None = None) -> Iterator[Written]:
-            yield Written(item, "fake-writer@0", 0, (Candidate("many words " * 20, 1.0, "long", "model"),))
+            yield Written(item, "fake-writer@0", 0, (Candidate("many words " * count, 1.0, "long", "model"),))
 
     async with opened(Wordy(), size=(80, 24)) as ui:
         below = [row for row in ui.rows[-9:] if "many words" in row]
         assert len(below) == 3
+        assert ("…" in below[-1]) is cut
         assert "fake-writer" in "\n".join(ui.rows[-9:])
+        await ui.pilot.resize_terminal(120, 40)
+        await ui.settle()
+        assert ui.text.replace("\n", " ").count("many") == count
 
 
 async def test_a_line_that_is_cut_stands_where_it_stood(opened: Opened) -> None:

@@ -42,6 +42,8 @@ TOAST = 2.5
 """Seconds that a toast stays."""
 _FRAME, _TEXT = 5, 5
 """Lines of header, rules, note and keys; and at least of the text under the list."""
+_AROUND = 2
+"""Lines of the pane under the list that are not text: its border, and whose words they are."""
 _KEY_CELLS = 13
 """Of the note: blanks around it, and the key that takes it back."""
 _LEAVES = (Kind.DISLIKE, Kind.SKIP)
@@ -96,7 +98,9 @@ class ForYou(ItemScreen, inherit_bindings=False):
         self._list.row_height = 2 if width >= 50 and height >= 18 else 1
         room = height - _FRAME
         under = width < 100 and height >= 18
-        self._detail.styles.height = room - (room - _TEXT) // 2 * 2 if under else None
+        low = room - (room - _TEXT) // 2 * 2 if under else None
+        self._detail.styles.height = low
+        self._detail.blurb.limit(low - _AROUND if low else None)
 
     def _start(self, cancel: Cancel) -> Iterable[Message]:
         self.desk.prepare(self.desk.engine, self.desk.clock())

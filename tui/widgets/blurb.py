@@ -5,7 +5,7 @@ from textual.containers import Vertical
 
 from llmrec.engine import Item, Written
 from llmrec.tui.phrases import author
-from llmrec.tui.text import Words
+from llmrec.tui.text import Words, lines_of
 
 _OWN = 280
 """Characters of the item's own text shown until the engine has chosen a text."""
@@ -27,6 +27,7 @@ class Blurb(Vertical):
         self._written: Written | None = None
         self._picked: int | None = None
         self._item: Item | None = None
+        self._lines: int | None = None
 
     def compose(self) -> ComposeResult:
         """The text, and its author under it."""
@@ -56,6 +57,15 @@ class Blurb(Vertical):
         wanted = self._written.chosen if self._picked is None else self._picked
         return wanted % len(self._written.candidates)
 
+    def limit(self, lines: int | None) -> None:
+        """Cut longer texts, so that in a low pane whose words they are is still seen; None for no limit."""
+        self._lines = lines
+        self._draw()
+
+    def on_resize(self) -> None:
+        """Cut for the new width."""
+        self._draw()
+
     def start(self, item: Item | None) -> None:
         """Show an item's own words until a text comes."""
         self._item, self._written, self._picked = item, None, None
@@ -79,9 +89,13 @@ class Blurb(Vertical):
             self._text.say("")
             self._author.say("")
         elif self._written and self._written.candidates:
-            self._text.say(self.text)
+            self._text.say(self._fitting(self.text))
             self._author.say(author(self._written, self._candidate))
         else:
             text = self._item.text
-            self._text.say(text if len(text) <= _OWN else text[:_OWN].rstrip() + "…")
+            self._text.say(self._fitting(text if len(text) <= _OWN else text[:_OWN].rstrip() + "…"))
             self._author.say("item's own words" if text else "this item has only a title")
+
+    def _fitting(self, text: str) -> str:
+        width = self._text.content_size.width
+        return lines_of(text, width, self._lines) if self._lines and width else text
