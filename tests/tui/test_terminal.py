@@ -69,7 +69,7 @@ def test_hostile_texts_send_no_sequence_that_benign_texts_do_not_send() -> None:
     allowed = {shape for shape in sequences(benign.raw) if not shape.startswith(COPY)}
     sent = {shape for shape in sequences(hostile.raw) if not shape.startswith(COPY)}
     assert len(allowed) >= 8
-    assert len(set(re.findall(rb"MARK\d+", hostile.raw))) > 200  # the attacks were really drawn
+    assert len(set(re.findall(rb"MARK\d+", hostile.raw))) > 100  # the attacks were really drawn
     assert sent <= allowed
     for attack in (text.encode("utf-8", "surrogatepass") for text in ATTACKS if not text.isprintable()):
         assert hostile.raw.count(attack) <= benign.raw.count(attack), attack
