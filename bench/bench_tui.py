@@ -1,9 +1,9 @@
 """How fast the terminal app is, on a pty, with the real engine: `bench_tui.py [--json] [--keys N] [--writer GGUF]`.
 
 From a key press to the re-ordered list on the terminal; from a move of the cursor to its paint, a hundred moves in ten
-seconds, without a writer and while a random one of 7 million parameters writes; with --writer, from a move of the
-cursor to that writer's first words; from the command to the first painted recommendations; and the memory of the app
-itself (the model's process counts for itself).
+seconds, while the bundled writer writes and while a random one does, whose texts have no end; from a move of the cursor
+to the bundled writer's first words, or those of --writer; from the command to the first painted recommendations; and
+the memory of the app itself (the model's process counts for itself).
 """
 
 import argparse
@@ -24,6 +24,7 @@ sys.path.insert(0, str(ROOT))
 
 from llmrec.engine import Engine, Item, ItemId  # noqa: E402
 from llmrec.engine.importers import content_hash  # noqa: E402
+from llmrec.models.setup import WEIGHTS  # noqa: E402
 from llmrec.models.shelf import Shelf  # noqa: E402
 from llmrec.tui.screens.base import REST  # noqa: E402
 from tests.models.tiny import tiny_llama  # noqa: E402
@@ -33,6 +34,7 @@ COMMAND = [sys.executable, "-m", "llmrec.tui", "--db"]
 SIZE = (120, 36)
 TOPICS = ("sailing", "trains", "baking", "databases", "politics", "gardens", "astronomy", "history")
 DIM = 384
+BUNDLED = "llmrec-write.Q8_0"
 WRITER = "random-writer"
 
 
@@ -114,7 +116,7 @@ def with_writer(folder: Path) -> dict[str, str]:
     return {"LLMREC_DATA_DIR": str(folder)}
 
 
-def move_seconds(path: Path, env: dict[str, str], *, writer: bool) -> tuple[list[float], int, float]:
+def move_seconds(path: Path, env: dict[str, str], writer: str) -> tuple[list[float], int, float]:
     """From each of a hundred presses of `j` to the cursor on its row; in how many rests a text was being written; and
     the app's processor seconds a move.
 
@@ -126,7 +128,7 @@ def move_seconds(path: Path, env: dict[str, str], *, writer: bool) -> tuple[list
     with Terminal([*COMMAND, str(path)], SIZE, env) as terminal:
         terminal.wait_for("taste")
         terminal.read(1.0)
-        while writer and WRITER.encode() not in terminal.raw:  # until it has been loaded
+        while writer.encode() not in terminal.raw:  # until it has been loaded
             terminal.press("j", 1.0)
         terminal.press("gg", 1.0)
         app = psutil.Process(terminal.process.pid)
@@ -142,7 +144,7 @@ def move_seconds(path: Path, env: dict[str, str], *, writer: bool) -> tuple[list
         used = (sum(app.cpu_times()[:2]) - before) / len(presses)
         terminal.press("q")
         terminal.wait_for_end()
-    return *painted(presses, got), used
+    return *painted(presses, got, writer), used
 
 
 def first_words(store: Path, folder: Path, writer: Path, times: int = 30) -> dict[str, float]:
@@ -171,7 +173,7 @@ def first_words(store: Path, folder: Path, writer: Path, times: int = 30) -> dic
     return {**figures, "p50_ms_after_the_rest": round(figures["p50_ms"] - 1_000 * REST, 1)}
 
 
-def painted(presses: list[float], got: list[tuple[float, bytes]]) -> tuple[list[float], int]:
+def painted(presses: list[float], got: list[tuple[float, bytes]], writer: str) -> tuple[list[float], int]:
     """When each press was on screen, found by drawing what had come by then."""
     screen = pyte.Screen(*SIZE)
     stream = pyte.ByteStream(screen)
@@ -182,7 +184,7 @@ def painted(presses: list[float], got: list[tuple[float, bytes]]) -> tuple[list[
         rank = next((int(line[1:].split()[0]) for line in screen.display if re.match(r"> +\d+ ", line)), 1)
         while len(found) < min(rank - 1, len(presses)) and presses[len(found)] < at:
             found.append(at - presses[len(found)])
-        if any(f"{WRITER} · " in line for line in screen.display):
+        if any(f"{writer} · " in line for line in screen.display):
             writing.add(rank)
     if len(found) < len(presses):
         raise SystemExit(f"only {len(found)} of {len(presses)} moves were painted:\n" + "\n".join(screen.display))
@@ -196,14 +198,14 @@ def milliseconds(seconds: list[float]) -> dict[str, float]:
 
 
 def moves(store: Path, folder: Path) -> dict[str, dict[str, float]]:
-    """Moves of the cursor with and without a writer."""
+    """Moves of the cursor while the bundled writer writes, and while a random one does that never comes to an end."""
     figures = {}
     for name, env in (
-        ("no writer", {"LLMREC_DATA_DIR": str(folder / "none")}),
-        ("writing", with_writer(folder / "one")),
+        (BUNDLED, {"LLMREC_DATA_DIR": str(folder / "none")}),
+        (WRITER, with_writer(folder / "one")),
     ):
-        seconds, texts, used = move_seconds(store, env, writer=name == "writing")
-        figures[f"move to paint, {name}"] = {
+        seconds, texts, used = move_seconds(store, env, name)
+        figures[f"move to paint, {name} writing"] = {
             **milliseconds(seconds),
             "cpu_ms": round(1_000 * used, 1),
             "texts_begun": texts,
@@ -216,7 +218,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--keys", type=int, default=60)
     parser.add_argument("--items", type=int, default=10_000)
-    parser.add_argument("--writer", type=Path, help="GGUF file whose first words are waited for")
+    parser.add_argument("--writer", type=Path, default=WEIGHTS / f"{BUNDLED}.gguf", help="whose first words count")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -228,11 +230,7 @@ def main() -> None:
         figures = {
             f"key to repainted list, {options.items:,} items": milliseconds(keys),
             **moves(store, folder),
-            **(
-                {f"first words of {options.writer.stem}": first_words(store, folder / "two", options.writer.resolve())}
-                if options.writer
-                else {}
-            ),
+            f"first words of {options.writer.stem}": first_words(store, folder / "two", options.writer.resolve()),
             f"start, {options.items:,} items": milliseconds(start_seconds(store, 5)),
             "start, bundled catalogues": milliseconds(start_seconds(folder / "new0.db", 5)),
             "first run": milliseconds(first),
