@@ -11,7 +11,7 @@ EVAL   := ../shared/eval
 RUN    := build/training/encoder
 USERS  := 200
 
-.PHONY: help run demo minilm test test-st check lint types imports unit bench vectors screenshot wheel clean train-encoder rank-encoder train-writer
+.PHONY: help run demo minilm test test-st check lint types imports unit bench vectors screenshot wheel clean train-encoder train-encoder-on rank-encoder train-writer
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -59,6 +59,14 @@ train-encoder: $(BIN)/.installed $(TEACHER) ## Make models/weights/llmrec-embed 
 	$(PIP) install $(TORCH) -e '.[train]'
 	$(BIN)/python -m llmrec.models.training.encoder all --corpus $(CORPUS) --teacher $(TEACHER) --out $(RUN) \
 		--gguf models/weights/llmrec-embed.Q8_0.gguf $(if $(STEPS),--steps $(STEPS)) \
+		$(foreach items,$(wildcard $(EVAL)/*/items.jsonl),--unseen $(items))
+
+# Half an hour: from the file that ships, on other cuts of the same documents, more of them queries and lists.
+train-encoder-on: $(BIN)/.installed $(TEACHER) ## Train models/weights/llmrec-embed further
+	$(PIP) install $(TORCH) -e '.[train]'
+	$(BIN)/python -m llmrec.models.training.encoder all --corpus $(CORPUS) --teacher $(TEACHER) --out $(RUN)-on \
+		--gguf models/weights/llmrec-embed.Q8_0.gguf --start-from models/weights/llmrec-embed.Q8_0.gguf \
+		--short --rate 1e-4 --steps $(or $(STEPS),3000) \
 		$(foreach items,$(wildcard $(EVAL)/*/items.jsonl),--unseen $(items))
 
 train-writer: $(BIN)/.installed ## Make the writer anew, SIZE=small (two cores, an hour) or large (a graphics card): goes on where it stopped

@@ -83,5 +83,5 @@ def read_gguf(path: Path, teacher: BertFolder, layers: int) -> State:
         raise CheckpointError(f"{path} holds no student of {layers} layers to start from.") from exc
     return {
         "student": student.state_dict(),
-        "before": [f"what the card of the file with SHA-256 {sha256_of(path)[:16]} says"],
+        "before": [f"as many updates as the card of the file with SHA-256 {sha256_of(path)[:16]} says"],
     }

@@ -317,9 +317,9 @@ def test_a_run_begins_with_the_student_of_another(
     card = (tmp_path / "llmrec-embed.md").read_text()
     assert "level at 1e-09" in card
     assert "Before that, the student had learnt for 12 updates with" in card
-    assert "as tags:" in card
+    assert "more than in a first run" not in card
     assert run("card", corpus, teacher, tmp_path, "--any-teacher", "--short").exit_code == 0
-    assert "as tags (of these two more than in a first run):" in (tmp_path / "llmrec-embed.md").read_text()
+    assert "more than in a first run" in (tmp_path / "llmrec-embed.md").read_text()
 
 
 def test_a_run_begins_with_a_file_that_ships(made: Path, corpus: Path, teacher: BertFolder, tmp_path: Path) -> None:
