@@ -35,6 +35,7 @@ SIZE = (120, 36)
 TOPICS = ("sailing", "trains", "baking", "databases", "politics", "gardens", "astronomy", "history")
 DIM = 384
 BUNDLED = "llmrec-write.Q8_0"
+MORE = b"more to come"
 WRITER = "random-writer"
 
 
@@ -148,7 +149,7 @@ def move_seconds(path: Path, env: dict[str, str], writer: str) -> tuple[list[flo
 
 
 def first_words(store: Path, folder: Path, writer: Path, times: int = 30) -> dict[str, float]:
-    """From a press of ctrl+d to a writer's first words on the terminal.
+    """From a press of ctrl+d to a writer's first words on the terminal, or to its choice where no words come before.
 
     Half a page lies beyond the rows whose texts are written ahead. A text is asked for when the cursor has rested for
     `REST`, so much of it is meant; what comes on top is the item's own sentences weighed, the prompt read, and the
@@ -159,14 +160,17 @@ def first_words(store: Path, folder: Path, writer: Path, times: int = 30) -> dic
     with Terminal([*COMMAND, str(store)], SIZE, {"LLMREC_DATA_DIR": str(folder)}) as terminal:
         terminal.wait_for("taste")
         half_a_page = "\x04"
-        said = (f"{writer.stem} · ".encode(),)
-        while said[0] not in terminal.raw:  # until it has been loaded
-            terminal.press(half_a_page, 5.0)
+        said = f"{writer.stem} · ".encode()
+        terminal.read(3.0)  # until both models have been loaded, and the texts of the first rows are written
+        terminal.press(3 * half_a_page)
         while len(found) < times:
             terminal.read(0.3)
-            since = time.perf_counter()
+            before, since = len(terminal.raw), time.perf_counter()
             os.write(terminal._master, half_a_page.encode())
-            found.append(wait_for_bytes(terminal, said, since))
+            while not (said in (new := terminal.raw[before:]) or (MORE in new and MORE.decode() not in terminal.text)):
+                if not terminal.receive(since + 20 - time.perf_counter()):
+                    raise SystemExit(f"no words came; the screen shows:\n{terminal.text}")
+            found.append(time.perf_counter() - since)
         terminal.press("q")
         terminal.wait_for_end()
     figures = milliseconds(found)

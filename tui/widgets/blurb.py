@@ -28,6 +28,7 @@ class Blurb(Vertical):
         self._picked: int | None = None
         self._item: Item | None = None
         self._lines: int | None = None
+        self._width = 0
 
     def compose(self) -> ComposeResult:
         """The text, and its author under it."""
@@ -59,12 +60,14 @@ class Blurb(Vertical):
 
     def limit(self, lines: int | None) -> None:
         """Cut longer texts, so that in a low pane whose words they are is still seen; None for no limit."""
-        self._lines = lines
-        self._draw()
+        if lines != self._lines:
+            self._lines = lines
+            self._draw()
 
     def on_resize(self) -> None:
         """Cut for the new width."""
-        self._draw()
+        if self._lines and self._width != self._text.content_size.width:
+            self._draw()
 
     def start(self, item: Item | None) -> None:
         """Show an item's own words until a text comes."""
@@ -97,5 +100,5 @@ class Blurb(Vertical):
             self._author.say("item's own words" if text else "this item has only a title")
 
     def _fitting(self, text: str) -> str:
-        width = self._text.content_size.width
-        return lines_of(text, width, self._lines) if self._lines and width else text
+        self._width = self._text.content_size.width
+        return lines_of(text, self._width, self._lines) if self._lines and self._width else text
