@@ -4,6 +4,7 @@ Pure functions: candidates come from the item's own sentences (and, where a writ
 softmax over the text's agreement with the user's interests and with the item. The most probable one is shown.
 """
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,12 +13,27 @@ from llmrec.engine.records import Item
 from llmrec.models import FloatArray
 from llmrec.models.sentences import sentences, ungrounded
 
-__all__ = ["MAX_CANDIDATES", "TEMPERATURE", "own_words", "probabilities", "sentences", "ungrounded"]
+__all__ = ["MAX_CANDIDATES", "TEMPERATURE", "copied", "own_words", "probabilities", "sentences", "ungrounded"]
 
 TEMPERATURE = 0.1
 """Of the softmax; cosines of an item's sentences differ by about .1 to .3."""
 MAX_CANDIDATES = 6
 _MAX_CHARS = 400
+_WORD = re.compile(r"\w+")
+
+
+def copied(text: str, source: str) -> bool:
+    """Whether the words of a text stand, in their order, in one sentence of its source, whole or shortened."""
+    return any(_in_order(_words(text), _words(sentence)) for sentence in sentences(source))
+
+
+def _words(text: str) -> list[str]:
+    return [word.casefold() for word in _WORD.findall(text)]
+
+
+def _in_order(few: Sequence[str], many: Sequence[str]) -> bool:
+    left = iter(many)
+    return all(word in left for word in few)
 
 
 def own_words(item: Item) -> list[tuple[str, str]]:

@@ -126,7 +126,7 @@ class Desk:
             if cancel is not None and cancel.is_set():
                 return
             draft = Draft(prompts.reply(text), angle, "model")
-            if _usable(draft.text, item, drafts):
+            if _usable(draft.text, item, drafts) and (not writer.copies_only or texts.copied(draft.text, item.text)):
                 drafts.append(replace(draft, pmi=self._pmi(writer, item, reader, draft.text, cancel)))
             tried.append(angle)
             self._keep(writer, item, reader, drafts, tried)

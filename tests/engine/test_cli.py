@@ -76,7 +76,7 @@ def test_why_write_interests_search(filled) -> None:  # type: ignore[no-untyped-
     why = json.loads(filled("why", "s2", "--json").stdout)
     assert sum(r["amount"] for r in why["reasons"]) == pytest.approx(why["score"], abs=1e-4)
     written = json.loads(filled("write", "s1", "--json", "-k", "2").stdout)
-    assert len(written["candidates"]) == 2
+    assert sum(candidate["by"] == "item" for candidate in written["candidates"]) == 2
     assert written["model"] is None
     assert sum(c["p"] for c in written["candidates"]) == pytest.approx(1, abs=1e-5)
     assert json.loads(filled("interests", "--json").stdout)[0]["words"][0] == "sea"

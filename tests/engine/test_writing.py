@@ -113,6 +113,24 @@ def test_a_sentence_that_the_writer_only_repeats_stays_the_items(make) -> None: 
     assert "picked sentences" in last.note
 
 
+@pytest.mark.parametrize(
+    ("said", "stays"),
+    [
+        ("It guides boats at night.", True),
+        ("Visitors guide boats past the reef at night.", False),
+        ("The lighthouse guides boats past the reef at night.", False),
+        ("Boats guide it past the reef.", False),
+    ],
+)
+def test_a_writer_that_only_copies_is_held_to_it(make, said: str, stays: bool) -> None:  # type: ignore[no-untyped-def]
+    writer = ScriptedWriter({}, default=said)
+    writer.copies_only = True
+    *_, last = make(writer).write("me", "a")
+    assert (said in {c.text for c in last.candidates}) is stays
+    *_, last = make(ScriptedWriter({}, default=said)).write("me", "a")
+    assert said in {c.text for c in last.candidates}
+
+
 def test_a_failing_writer_costs_a_text_not_the_app(make) -> None:  # type: ignore[no-untyped-def]
     writer = ScriptedWriter({})
     writer.fail = True
