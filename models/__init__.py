@@ -69,7 +69,7 @@ class Writer(Protocol):
 
     @property
     def copies_only(self) -> bool:
-        """Whether it only picks and copies sentences of the item: then it is asked for nothing else."""
+        """Whether it only picks and copies sentences of the item: then it is asked for nothing else, and held to it."""
 
     def stream(
         self,
