@@ -231,7 +231,9 @@ class DecoderContext(_Context):
         params.n_seq_max = 1
         params.n_threads, params.n_threads_batch = max(1, threads - 1), threads
         if lib.llama_model_size(weights.model) < _SMALL:
-            params.type_k = params.type_v = _F32  # half precision would be its largest error, and saves it little
+            # Half precision, which flash attention computes in too, would be its largest error, and saves it nothing.
+            params.flash_attn_type = lib.LLAMA_FLASH_ATTN_TYPE_DISABLED
+            params.type_k = params.type_v = _F32
         params.swa_full = True  # else a sliding-window model cannot go back to the end of the prefix
         params.no_perf = True
         super().__init__(weights, params, chunk)
