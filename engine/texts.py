@@ -11,14 +11,13 @@ import numpy as np
 
 from llmrec.engine.records import Item
 from llmrec.models import FloatArray
-from llmrec.models.sentences import sentences, ungrounded
+from llmrec.models.sentences import MAX_CHARS, sentences, ungrounded
 
 __all__ = ["MAX_CANDIDATES", "TEMPERATURE", "copied", "own_words", "probabilities", "sentences", "ungrounded"]
 
 TEMPERATURE = 0.1
 """Of the softmax; cosines of an item's sentences differ by about .1 to .3."""
 MAX_CANDIDATES = 6
-_MAX_CHARS = 400
 _WORD = re.compile(r"\w+")
 
 
@@ -40,7 +39,7 @@ def own_words(item: Item) -> list[tuple[str, str]]:
     """Pairs (text, angle) from the item itself: its opening, then details; the title where there is no text."""
     found = list(dict.fromkeys(sentences(item.text)))[:MAX_CANDIDATES]
     if not found:
-        return [((item.text or item.title)[:_MAX_CHARS], "title" if not item.text else "opening")]
+        return [((item.text or item.title)[:MAX_CHARS], "title" if not item.text else "opening")]
     return [
         (text, "opening" if k == 0 else "numbers" if any(c.isdigit() for c in text) else "detail")
         for k, text in enumerate(found)

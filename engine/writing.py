@@ -126,7 +126,7 @@ class Desk:
             if cancel is not None and cancel.is_set():
                 return
             draft = Draft(prompts.reply(text), angle, "model")
-            if _usable(draft.text, item, drafts) and (not writer.copies_only or texts.copied(draft.text, item.text)):
+            if _usable(draft.text, item, drafts, copied=writer.copies_only):
                 drafts.append(replace(draft, pmi=self._pmi(writer, item, reader, draft.text, cancel)))
             tried.append(angle)
             self._keep(writer, item, reader, drafts, tried)
@@ -207,9 +207,11 @@ class Desk:
         return self._writer.model_id.split("@")[0] if self._writer is not None else ""
 
 
-def _usable(text: str, item: Item, others: Sequence[Draft]) -> bool:
-    """Whole, new, and naming nothing that the item does not contain."""
+def _usable(text: str, item: Item, others: Sequence[Draft], *, copied: bool) -> bool:
+    """Whole, new, naming nothing that the item does not contain, and in its own words where it must be copied."""
     if not prompts.is_whole(text) or any(text == d.text for d in others):
+        return False
+    if copied and not texts.copied(text, item.text):
         return False
     return not texts.ungrounded(text, f"{item.title} {item.text} {item.source} {' '.join(item.tags)}")
 

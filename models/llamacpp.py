@@ -5,6 +5,7 @@ Nothing is loaded or hashed before it is needed, and nothing here imports llama.
 
 import threading
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -125,7 +126,7 @@ class LlamaEmbedder(_LlamaModel):
 class LlamaWriter(_LlamaModel):
     """Texts by a decoder in the model process."""
 
-    @property
+    @cached_property
     def copies_only(self) -> bool:
         """Whether the file says so of itself; not of one that cannot be read, which whoever uses it will hear."""
         try:

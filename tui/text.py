@@ -56,7 +56,7 @@ def fit(text: str, width: int, *, pad: bool = True) -> str:
     return set_cell_size(text, width) if pad else text
 
 
-def lines_of(text: str, width: int, most: int) -> str:
+def within_lines(text: str, width: int, most: int) -> str:
     """A text that wraps to at most `most` lines of `width` cells; what does not fit ends in an ellipsis."""
     rows = [row.plain for row in line(text).wrap(width)]
     if len(rows) <= most:

@@ -5,7 +5,7 @@ from textual.containers import Vertical
 
 from llmrec.engine import Item, Written
 from llmrec.tui.phrases import author
-from llmrec.tui.text import Words, lines_of
+from llmrec.tui.text import Words, within_lines
 
 _OWN = 280
 """Characters of the item's own text shown until the engine has chosen a text."""
@@ -101,4 +101,4 @@ class Blurb(Vertical):
 
     def _fitting(self, text: str) -> str:
         self._width = self._text.content_size.width
-        return lines_of(text, self._width, self._lines) if self._lines and self._width else text
+        return within_lines(text, self._width, self._lines) if self._lines and self._width else text
