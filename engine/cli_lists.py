@@ -12,7 +12,7 @@ from llmrec.engine.facade import Engine
 from llmrec.engine.policies import POLICIES
 from llmrec.engine.records import ItemId, View, Why
 
-NO_WRITER = "no writer is installed that can phrase it; `llmrec models list` shows writers."
+NO_WRITER = "no writer is in use that can phrase it; `llmrec models list` shows writers."
 NO_EVIDENCE = "nothing you did speaks for its rank yet, so there is nothing to phrase."
 
 

@@ -10,6 +10,7 @@ from llmrec.engine.cli_output import as_json, show
 from llmrec.engine.cli_shared import json_option, plain_option
 from llmrec.engine.paths import find_paths
 from llmrec.models import catalogue
+from llmrec.models.choices import NONE
 from llmrec.models.convert import FileType, convert
 from llmrec.models.shelf import HUB, QUANTISED, Shelf
 from llmrec.models.shelf_row import Row
@@ -126,7 +127,11 @@ def measure(name: str, json_: bool) -> None:
 @models.command()
 @click.argument("name")
 def use(name: str) -> None:
-    """Use a model from now on: by name, or a path to a GGUF file of your own."""
+    """Use a model from now on: by name, or a path to a GGUF file of your own; `none` for no writer at all."""
+    if name.lower() == NONE:
+        _shelf().use_no_writer()
+        click.echo("No writer is in use: texts are the items' own words.")
+        return
     row = _shelf().use(name)
     click.echo(f"{row.name} is the {row.kind} in use.")
     if row.origin == "your own":

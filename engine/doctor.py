@@ -75,7 +75,7 @@ def _encoder(engine: Engine) -> Check:
 def _writer(engine: Engine) -> Check:
     name = engine.status().writer
     if not name:
-        return Check("writer", True, "none installed: texts are the items' own words")
+        return Check("writer", True, "none in use: texts are the items' own words; `llmrec models list` shows writers")
     try:
         return Check("writer", True, f"{name}{_rate(engine.writer_speed())}")
     except LlmrecError as exc:

@@ -57,6 +57,15 @@ class Models:
         self._changed()
         return row
 
+    def use_no_writer(self) -> None:
+        """Let texts be the items' own words from now on.
+
+        Raises:
+            ModelError: the choice cannot be kept.
+        """
+        self._shelf.use_no_writer()
+        self._changed()
+
     def add(self, path: str) -> Row:
         """List a GGUF file that lies anywhere.
 

@@ -15,7 +15,7 @@ from llmrec.engine.records import Candidate, Item, Written
 from llmrec.engine.store import Store
 from llmrec.models import FloatArray, Writer
 
-NO_WRITER = "no writer installed: these are the item's own words"
+NO_WRITER = "no writer in use: these are the item's own words"
 _NOT_GROUNDED = "nothing the writer wrote was grounded in the item: these are the item's own words"
 _PICKED = "the writer picked sentences of the item: these are its own words"
 _PMI_WEIGHT = 0.1

@@ -12,6 +12,8 @@ from llmrec.models.errors import ModelRejected
 
 _KINDS: tuple[Kind, ...] = ("encoder", "writer")
 _OWN = "own"
+NONE = "none"
+"""The choice of no writer at all."""
 
 
 class Choices:
@@ -21,7 +23,7 @@ class Choices:
         self._file = folder / "models.toml" if folder else None
 
     def chosen(self) -> dict[Kind, str]:
-        """A file name or a path by kind.
+        """A file name or a path by kind; of the writer also `NONE`.
 
         Raises:
             ModelRejected: the file is damaged.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from llmrec.models import catalogue
 from llmrec.models.catalogue import Entry, Kind
 from llmrec.models.check import Role, admit
-from llmrec.models.choices import Choices
+from llmrec.models.choices import NONE, Choices
 from llmrec.models.errors import ModelError, ModelNotFound, ModelRejected
 from llmrec.models.gguf_header import read_header
 from llmrec.models.hashes import HashCache
@@ -95,6 +95,8 @@ class Shelf:
     def chosen(self, kind: Kind) -> Path | None:
         """The model to use: the user's choice, else the best bundled one, else a pulled one, else None.
 
+        The user may have chosen to have no writer, which is None too.
+
         Raises:
             ModelNotFound: the chosen file is gone.
             ModelRejected: the file of choices is damaged.
@@ -102,6 +104,8 @@ class Shelf:
         choice = self._choices.chosen().get(kind)
         if choice is None:
             return self._best(kind)
+        if choice == NONE:
+            return None
         path = self._resolve(choice)
         if not path.is_file():
             raise ModelNotFound(f"The {kind} in use, {choice}, is gone: pull it again, or `llmrec models use` another.")
@@ -127,6 +131,14 @@ class Shelf:
         else:
             self._choices.choose(kind, path.name if path.parent == self._folder else str(path))
         return self._found(path)
+
+    def use_no_writer(self) -> None:
+        """Let nothing be written from now on.
+
+        Raises:
+            ModelRejected: the choice cannot be kept.
+        """
+        self._choices.choose("writer", NONE)
 
     def add(self, name: str) -> Row:
         """List a GGUF file of one's own from now on, wherever it lies.

@@ -100,7 +100,14 @@ SPLIT = Action("interest.split", "S", "control('split')", "split", "Split it in 
 RESET = Action("interest.reset", "r", "control('reset')", "reset", "Take back every correction of this interest")
 ADD = Action("interest.add", "a", "add", "add", 'Type what you like: "sailing, jazz, astronomy"')
 
-USE = Action("model.use", "enter", "use", "use", "Use it; an encoder ranks once every item has its vector", "↵")
+USE = Action(
+    "model.use",
+    "enter",
+    "use",
+    "use",
+    "Use it (an encoder ranks once every item has its vector), or do without a writer in use",
+    "↵",
+)
 PULL = Action("model.pull", "p", "pull", "fetch", "Fetch it over the network, after a question; goes on where it was")
 STOP = Action("model.stop", "c", "stop", "stop", "Stop a download; what has come is kept")
 VERIFY = Action("model.verify", "v", "verify", "verify", "Check header and hash of every model that is here")

@@ -135,6 +135,12 @@ class Asks:
         yield ShelfChanged(_used(row, status), row.name)
         yield StatusRead(status)
 
+    def use_no_writer(self, name: str, cancel: Cancel) -> Iterable[Message]:
+        """Put the writer of this name out of use."""
+        self._engine.models.use_no_writer()
+        yield ShelfChanged(f"no writer: texts are the items' own words; enter puts {name} to use again", name)
+        yield StatusRead(self._engine.status())
+
     def add_model(self, path: str, cancel: Cancel) -> Iterable[Message]:
         """List a file of the user's."""
         row = self._engine.models.add(path)

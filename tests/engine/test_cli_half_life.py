@@ -52,7 +52,7 @@ def test_import_lets_the_writer_judge(run, tmp_path: Path) -> None:  # type: ign
 def test_without_a_writer_rules_speak_until_there_is_one(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     assert "half-lives" not in run("import", str(tmp_path / "i.jsonl")).stdout
     assert run("half-life", "a").stdout == "How to sail: stays fresh 2 weeks (rule)\n"
-    assert "no writer is installed" in run("judge").stdout
+    assert "no writer is in use" in run("judge").stdout
     assert "1 half-life judged by yes; 1 wait" in run("judge", "-n", "1", writer=Yes()).stdout
 
 

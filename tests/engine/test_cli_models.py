@@ -197,3 +197,10 @@ def test_an_encoder_whose_file_is_gone_keeps_ranking_and_words_alone_do_not_repl
     assert "will rank the list" not in noted
     (tmp_path / "unplugged").rename(encoders[1])
     assert llmrec("search", "w3").exit_code == 0
+
+
+def test_none_is_no_writer(run: Run, folder: Path) -> None:
+    tiny_llama(folder / "mine.gguf")
+    assert "mine is the writer in use" in run("use", "mine").stdout
+    assert "the items' own words" in run("use", "none").stdout
+    assert not any(row["used"] for row in json.loads(run("list", "--json").stdout))

@@ -326,3 +326,16 @@ def test_writers_can_be_quantised_too(shelf: Shelf, own: Path, host: Host) -> No
 def st_free_encoder(tmp_path: Path) -> Path:
     """A random encoder at F32."""
     return convert(tiny_bert_folder(tmp_path / "bert32"), tmp_path / "f32.gguf", "f32").path
+
+
+def test_a_user_may_have_no_writer_at_all(shelf: Shelf, own: Path, bundled: Path) -> None:
+    bundled_writer = tiny_llama(bundled / "llmrec-write.Q8_0.gguf")
+    assert shelf.chosen("writer") == bundled_writer
+    shelf.use_no_writer()
+    assert shelf.chosen("writer") is None
+    assert [row.name for row in shelf.rows() if row.used] == ["all-MiniLM-L6-v2.Q8_0"]
+    shelf.use("mine")
+    assert shelf.chosen("writer") == own
+    shelf.use_no_writer()
+    shelf.use("llmrec-write.Q8_0")
+    assert shelf.chosen("writer") == bundled_writer

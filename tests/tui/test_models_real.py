@@ -137,6 +137,14 @@ async def test_a_writer_is_fetched_stopped_fetched_on_and_used(opened: Opened, e
         await ui.until(lambda: "2 files whole" in ui.line("note"))
         await ui.press("s")
         await ui.until(lambda: "tokens a second here" in ui.line("note"), 20)
+        await ui.press("enter")
+        await ui.until(lambda: "no writer" in ui.line("note"))
+        await ui.settle()
+        assert engine.status().writer == ""
+        assert "in use" not in row_of(ui, "poet")
+        await ui.press("enter")
+        await ui.until(lambda: "poet writes the texts" in ui.line("note"))
+        assert engine.status().writer.startswith("poet@")
         await ui.press("X", "y")
         assert not (folder / "poet.gguf").exists()
         assert engine.status().writer == ""

@@ -147,12 +147,15 @@ class ModelsScreen(EngineScreen, inherit_bindings=False):
 
     @on(ShelfList.Chosen)
     def action_use(self) -> None:
-        """Use it, or ask to fetch it first."""
+        """Use it, or ask to fetch it first; a writer that is in use is put out of use."""
         model = self._current
         if model is None:
             return
         if model.path is None:
             self.action_pull()
+            return
+        if model.kind == "writer" and model.used:
+            self.ask(partial(self.desk.asks.use_no_writer, model.name), group="use")
             return
         self._note.note(f"looking at {model.name}")
         self.ask(partial(self.desk.asks.use_model, key_of(model)), group="use")
