@@ -6,7 +6,7 @@ logits; grading urgency on a scale was tried by others and found unusable. The u
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +30,10 @@ _PASSING = (
 )
 _PASSING_WORD = re.compile(rf"\b({'|'.join(_PASSING)})\b")
 _BY_TAG = {"news": NEWS, "evergreen": EVERGREEN, "live": NEWS, "deal": 3 * DAY, "offer": 3 * DAY}
+TELLING = tuple(_BY_TAG)
+"""Tags from which a rule tells how long an item stays worth reading."""
+OPENING = 400
+"""Characters of a text in which a rule looks for words of its day."""
 _BY_DOMAIN = {"feed": POST, "news": NEWS, "courses": EVERGREEN, "shop": YEAR}
 
 
@@ -50,17 +54,30 @@ class HalfLife:
 
 def by_rule(item: Item) -> float:
     """Seconds until an item is worth half, from its tags, its words and its domain; nan where nothing tells."""
-    for tag in item.tags:
+    opening = f"{item.title} {item.text[:OPENING]}" if item.published_at is not None else ""
+    return rule(item.tags, opening, item.domain)
+
+
+def rule(tags: Iterable[str], opening: str, domain: str) -> float:
+    """The same from what the rules look at.
+
+    Args:
+        tags: of the item, or those of `TELLING` among them.
+        opening: its title and the first `OPENING` characters of its text, where its date is known.
+        domain: of the item.
+    """
+    for tag in tags:
         if tag.lower() in _BY_TAG:
             return _BY_TAG[tag.lower()]
-    if item.published_at is not None and _passing(f"{item.title} {item.text[:400]}".lower()):
-        return NEWS
-    return _BY_DOMAIN.get(item.domain, math.nan)
+    return NEWS if _passing(opening.lower()) else _BY_DOMAIN.get(domain, math.nan)
 
 
 def _passing(text: str) -> bool:
     """Whether a text speaks of its own day; that most do not is seen ten times faster without `re`."""
-    return any(phrase in text for phrase in _PASSING) and _PASSING_WORD.search(text) is not None
+    for phrase in _PASSING:  # each start asks this of every item, and a loop is half as long as `any`
+        if phrase in text:
+            return _PASSING_WORD.search(text) is not None
+    return False
 
 
 def declared(item: Item) -> bool:

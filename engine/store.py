@@ -6,6 +6,7 @@ two windows on one store wait for each other instead of failing. Undo is a compe
 
 import json
 import os
+import re
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -253,6 +254,24 @@ class Store:
             yield from (_item(row[1:]) for row in rows)
             after = rows[-1][0]
 
+    def openings(self, chars: int, telling: Sequence[str]) -> Iterator[tuple[tuple[str, ...], str, str]]:
+        """Tags, title with so much of the text, and domain of all items, in catalogue order.
+
+        The tags only where some of those in `telling` are among them, in any case, and the words only where the date is
+        known, because to read all of all items would make up a fifth of a start.
+        """
+        told, after = re.compile("|".join(f'"{re.escape(tag)}"' for tag in telling), re.IGNORECASE), -1
+        while rows := self._rows(
+            "SELECT tags, iif(published_at IS NULL, '', title || ' ' || substr(text, 1, ?)), domain, row"
+            " FROM item WHERE row > ? ORDER BY row LIMIT ?",
+            chars,
+            after,
+            _IMPORT_BATCH,
+        ):
+            for tags, words, domain, _ in rows:
+                yield tuple(json.loads(tags)) if told.search(tags) else (), words, domain
+            after = rows[-1][3]
+
     def columns(self) -> ItemColumns:
         """What ranking needs of all items, in catalogue order."""
         rows = self._rows("SELECT id, source, domain, published_at, content_hash FROM item ORDER BY row")
@@ -438,11 +457,14 @@ class Store:
         twins = [(row, first) for row, h in enumerate(hashes) if (first := rows.setdefault(h, row)) != row]
         with self._lock:
             try:
-                for content_hash, blob in self._db.execute("SELECT hash, vec FROM vector WHERE model = ?", (model,)):
-                    row = rows.get(content_hash)
-                    if row is not None and len(blob) == 4 * matrix.shape[1]:
-                        matrix[row] = np.frombuffer(blob, dtype=np.float32)
-                        known[row] = True
+                cursor = self._db.execute("SELECT hash, vec FROM vector WHERE model = ?", (model,))
+                while page := cursor.fetchmany(_CHUNK):
+                    size = 4 * matrix.shape[1]
+                    found = [(row, blob) for h, blob in page if (row := rows.get(h)) is not None and len(blob) == size]
+                    there = [row for row, _ in found]
+                    blobs = b"".join(blob for _, blob in found)
+                    matrix[there] = np.frombuffer(blobs, dtype=np.float32).reshape(-1, matrix.shape[1])
+                    known[there] = True
             except sqlite3.Error as exc:
                 raise _store_error(exc, self.path) from exc
         for row, first in twins:

@@ -16,14 +16,19 @@ from llmrec.engine.half_life import (
     CHOICES,
     DAY,
     NEWS,
+    OPENING,
     POST,
+    TELLING,
     YEAR,
     by_rule,
     from_probability,
     in_words,
     log_odds,
     probability,
+    rule,
 )
+from llmrec.engine.importers import content_hash
+from llmrec.engine.store import Store
 from llmrec.models import Prompt
 from llmrec.models.errors import ModelFailed
 from llmrec.models.hashing import HashingEmbedder
@@ -95,6 +100,24 @@ def test_rules_tell_news_from_courses() -> None:
     assert by_rule(Item("a", "T", "Todayish, groundbreaking.", published_at=1.0, domain="feed")) == POST
     assert by_rule(Item("a", "T", domain="courses")) == 3 * YEAR
     assert np.isnan(by_rule(Item("a", "T", domain="items")))
+
+
+def test_the_rules_say_the_same_of_what_the_store_reads_for_them(tmp_path: Path) -> None:
+    texts = ["", "Tonight.", "ÄÖ" * 199 + " to-day", "é" * 393 + " today", "é" * 396 + " today", "Todayish"]
+    tags: list[tuple[str, ...]] = [(), ("sea",), ("NEWS",), ("deal", "evergreen"), ('say "live"',), ("a news", "Offer")]
+    items = [
+        Item(f"{n}-{m}-{date}", f"Title {n}", text, tags=own, published_at=date, domain="feed" if n % 2 else "items")
+        for n, text in enumerate(texts)
+        for m, own in enumerate(tags)
+        for date in (None, 5.0)
+    ]
+    store = Store(tmp_path / "x.db")
+    store.import_items((item, content_hash(item)) for item in items)
+    read = [rule(*each) for each in store.openings(OPENING, TELLING)]
+    by_item = [by_rule(item) for item in store.all_items()]
+    assert len({in_words(seconds) for seconds in by_item}) == 4
+    np.testing.assert_equal(read, by_item)
+    store.close()
 
 
 def test_a_models_answer_lies_between_ten_days_and_a_year() -> None:
