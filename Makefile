@@ -61,12 +61,12 @@ train-encoder: $(BIN)/.installed $(TEACHER) ## Make models/weights/llmrec-embed 
 		--gguf models/weights/llmrec-embed.Q8_0.gguf $(if $(STEPS),--steps $(STEPS)) \
 		$(foreach items,$(wildcard $(EVAL)/*/items.jsonl),--unseen $(items))
 
-# Half an hour: from the file that ships, on other cuts of the same documents, more of them queries and lists.
+# An hour: from the file that ships, on other cuts of the same documents, more of them queries, lists and tags.
 train-encoder-on: $(BIN)/.installed $(TEACHER) ## Train models/weights/llmrec-embed further
 	$(PIP) install $(TORCH) -e '.[train]'
 	$(BIN)/python -m llmrec.models.training.encoder all --corpus $(CORPUS) --teacher $(TEACHER) --out $(RUN)-on \
 		--gguf models/weights/llmrec-embed.Q8_0.gguf --start-from models/weights/llmrec-embed.Q8_0.gguf \
-		--short --rate 1e-4 --steps $(or $(STEPS),3000) \
+		--short --rate 1e-4 --steps $(or $(STEPS),6000) \
 		$(foreach items,$(wildcard $(EVAL)/*/items.jsonl),--unseen $(items))
 
 train-writer: $(BIN)/.installed ## Make the writer anew, SIZE=small (two cores, an hour) or large (a graphics card): goes on where it stopped

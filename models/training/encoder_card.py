@@ -37,8 +37,8 @@ mean pooling; then trained to give the teacher's vectors. This file is written b
 Doubles are dropped. Documents are split by title: {held_out:.0%} are held out, and of these nothing is trained on.
 Documents that are also items of the evaluation catalogues (same title, or a text that begins alike) are left out, so
 that the figures on those are on unseen items. From each document: its title, title and text as the app embeds an item,
-sentences, passages, runs of a few words as queries, and lists of names or words as tags: {train_texts:,} texts,
-{train_tokens:,} tokens.{short}
+sentences, passages, runs of a few words as queries, lists of names or words, and items whose text is some of the
+document's phrases as tags: {train_texts:,} texts, {train_tokens:,} tokens.{short}
 
 ## Method
 {steps:,} updates on batches of up to {tokens:,} tokens with AdamW, the learning rate level at {rate:g} and then falling
@@ -108,7 +108,7 @@ def write_card(
     recipe: Recipe = run["recipe"]
     known = {**asdict(figures), **asdict(recipe), **run, "name": NAME, "speed_up": figures.speed_up}
     known["before"] = "".join(f"\n\nBefore that, the student had learnt for {each}." for each in run["before"])
-    known["short"] = " Of the last two there are more than in a first run." if run["short"] else ""
+    known["short"] = " Of the last three there are more than in a first run." if run["short"] else ""
     known |= {"size": figures.size / 1e6, "layers": _listed(recipe.layers), "targets": _listed(recipe.targets)}
     known |= {kind: _counts(run["documents"], kind) for kind in ("wiki", "films", "scitldr")}
     kinds = [f"| {kind} | {count:,} | {cosine:.4f} |\n" for kind, (count, cosine) in figures.by_kind.items()]

@@ -1,11 +1,11 @@
 """What the student encoder reads: texts of every kind the app embeds, cut from documents, as token ids.
 
 The kinds follow the app: an item (title, full stop, the beginning of its text), a title alone, a sentence, a passage, a
-query of a few words, and a list of tags.
+query of a few words, a list of words, and an item whose text is its tags.
 """
 
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -17,6 +17,7 @@ from tokenizers import BertWordPieceTokenizer
 
 from llmrec.models.bert_folder import BertFolder
 from llmrec.models.training.corpus import Row, Split, Unseen, distinct, read_corpus, sentences, split_of
+from llmrec.models.training.phrases import phrases
 
 FILES = ("films", "scitldr-train", "scitldr-dev", "wiki-*")
 """Corpus files that are read."""
@@ -25,10 +26,15 @@ _ITEM_CHARS = 800
 """The app embeds so much of an item's text (`engine/embedding.py`)."""
 _LONG_ITEMS = 0.3
 """Share of items with that much text; the others, with two sentences, take a quarter of the time."""
-_SENTENCE_CHARS, _FEW_SENTENCES, _TAG_CHARS = 20, 4, 5
+_SENTENCE_CHARS, _FEW_SENTENCES, _TAG_CHARS, _FEW_TAGS = 20, 4, 5, 4
 
 
-Kind = Literal["title", "item", "sentence", "passage", "query", "list"]
+_TAGS_BEGIN = 0.8
+"""Share of tags before which it is said that they are tags, and of what."""
+_TAGGED = ("Article", "Book", "Course", "Film", "Game", "Item", "Place", "Product", "Song", "")
+_AS = ("about", "features", "genres", "keywords", "tagged", "tags", "topics")
+
+Kind = Literal["title", "item", "sentence", "passage", "query", "list", "tags"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +56,15 @@ class Budget:
     passages: int
     """Passages of two to five sentences at most."""
     lists: int
-    """Queries and tag lists at most, each."""
+    """Queries and lists at most, each."""
+    tags: int
+    """Items of tags at most."""
 
 
-BUDGETS = {"wiki": Budget(8, 4, 2), "films": Budget(1, 0, 1), "scitldr": Budget(3, 1, 1)}
+BUDGETS = {"wiki": Budget(8, 4, 2, 1), "films": Budget(1, 0, 1, 1), "scitldr": Budget(3, 1, 1, 1)}
 """Of a first run, and of what is held out."""
-SHORT_BUDGETS = {"wiki": Budget(3, 2, 8), "films": Budget(1, 0, 3), "scitldr": Budget(2, 1, 4)}
-"""Of a run that goes on from another: queries and lists, which have few words to agree in, are learnt last."""
+SHORT_BUDGETS = {"wiki": Budget(3, 2, 5, 6), "films": Budget(1, 0, 2, 3), "scitldr": Budget(2, 1, 3, 4)}
+"""Of a run that goes on from another: what has few words to agree in is learnt last."""
 
 
 def kind_of(row: Row) -> str:
@@ -78,6 +86,7 @@ def texts_of(row: Row, seed: int, budgets: Mapping[str, Budget] = BUDGETS) -> It
     for n in rng.permutation(len(found))[: budget.sentences]:
         yield Text("sentence", found[n])
     yield from _words_of(row, budget.lists, rng)
+    yield from _tagged(title, phrases(text), budget.tags, rng)
 
 
 def _words_of(row: Row, count: int, rng: np.random.Generator) -> Iterator[Text]:
@@ -90,6 +99,16 @@ def _words_of(row: Row, count: int, rng: np.random.Generator) -> Iterator[Text]:
         listed = ", ".join(rng.choice(tags, min(len(tags), int(rng.integers(2, 14))), replace=False))
         listed = listed.lower() if rng.random() < 0.7 else listed
         yield Text("list", f"{row['title']}. {listed}" if rng.random() < 0.5 else listed)
+
+
+def _tagged(title: str, tags: Sequence[str], count: int, rng: np.random.Generator) -> Iterator[Text]:
+    """The title, or a phrase as one, and some of the phrases as tags, with or without words that say so."""
+    for _ in range(count if len(tags) >= _FEW_TAGS else 0):
+        name = title if rng.random() < 0.6 else str(rng.choice(tags)).title()
+        listed = ", ".join(rng.choice(tags, min(len(tags), int(rng.integers(2, 15))), replace=False))
+        listed = listed.lower() if rng.random() < 0.85 else listed
+        begins = f"{rng.choice(_TAGGED)} {rng.choice(_AS)}: ".lstrip() if rng.random() < _TAGS_BEGIN else ""
+        yield Text("tags", f"{name}. {begins[:1].upper()}{begins[1:]}{listed}{'.' if rng.random() < 0.5 else ''}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,12 @@ _FUNCTION_WORDS = frozenset(
     re.findall(
         r"\w+",
         """a about after again against all also although an and any are as at be became because been before being
-        between both but by called can could did do does down during each few first for from had has have having he her here
-        him his how however i if in including into is it its known many may might more most much must new no nor not of
-        off on once one only or other our out over own same shall she should since so some such than that the their
-        them then there these they this those three through to too two under until up us used very via was we were what
-        when where which while who whom why will with within without would you""",
+        between both but by called can could did do does down during each few first for from had has have having
+        he her here him his how however i if in including into is it its known many may might more most much
+        must new no nor not of off on once one only or other our out over own same shall she should since so
+        some such than that the their them then there these they this those three through to too two under until
+        up us used very via was we were what when where which while who whom why will with within without would
+        you""",
     )
 )
 _WORDS = 3

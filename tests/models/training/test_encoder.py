@@ -41,6 +41,7 @@ from llmrec.models.training.encoder_texts import (  # noqa: E402
     tokenizer_of,
 )
 from llmrec.models.training.encoder_train import Losses, Recipe, Trainer, Whitener, losses  # noqa: E402
+from llmrec.models.training.phrases import phrases  # noqa: E402
 from llmrec.models.vectors import Whitening, unit  # noqa: E402
 from tests.models.tiny import tiny_bert_folder  # noqa: E402
 
@@ -183,12 +184,29 @@ def test_texts_of_a_document_are_the_same_in_every_run(corpus: Path) -> None:
     assert {t.kind for t in texts_of(row, 1)} >= {"title", "item", "sentence", "query", "list"}
 
 
-def test_going_on_takes_more_queries_and_lists_and_fewer_sentences() -> None:
+def test_an_item_may_be_a_name_and_its_tags() -> None:
+    row: Row = {
+        "title": "Kelp",
+        "source": "films",
+        "text": "Kelp is a brown alga, and of the cold seas; it forms forests.",
+    }
+    known = {"kelp", "brown alga", "cold seas", "forms forests"}
+    assert set(map(str.lower, phrases(row["text"]))) == known
+    tagged = [t.text for seed in range(40) for t in texts_of(row, seed) if t.kind == "tags"]
+    assert any("tags: " in text for text in tagged)
+    for text in tagged:
+        name, _, rest = text.partition(". ")
+        assert name.lower() in known
+        assert set(rest.rpartition(": ")[2].rstrip(".").lower().split(", ")) <= known
+
+
+def test_going_on_takes_more_queries_lists_and_tags_and_fewer_sentences() -> None:
     row: Row = {"title": "W1", "text": " ".join(f"Seven plain words stand here, number {n}." for n in range(12))}
     row["source"] = "wiki-0"
     first, more = (Counter(t.kind for t in texts_of(row, 1, budgets)) for budgets in (BUDGETS, SHORT_BUDGETS))
     assert more["query"] > first["query"]
     assert more["list"] > first["list"]
+    assert more["tags"] > first["tags"]
     assert more["sentence"] < first["sentence"]
 
 
