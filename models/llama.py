@@ -7,7 +7,8 @@ a text without keeping the logits of the whole context.
 
 import ctypes
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,9 @@ _REPEATS = (2.0, 2.0, 3)
 """Penalty of a repeated run of tokens, 2 x 2^(length - 3) nats, for llama.cpp's sampler "dry"."""
 _F32 = 0
 """ggml's number for it."""
-_QUANTISED = {"f16": 1, "q8_0": 7, "q4_k_m": 15, "q5_k_m": 17, "q6_k": 18}
+BF16 = 32
+"""llama.cpp's number for such a file."""
+_QUANTISED = {"bf16": BF16, "f16": 1, "q8_0": 7, "q4_k_m": 15, "q5_k_m": 17, "q6_k": 18}
 """llama.cpp's numbers for the kinds of file that make sense here."""
 
 
@@ -324,6 +327,30 @@ def uses_gpu() -> bool:
 def system_info() -> str:
     """The processor features llama.cpp was built for and found."""
     return str(lib.llama_print_system_info().decode())
+
+
+@contextmanager
+def without_blas() -> Iterator[None]:
+    """Let contexts that are made here use ggml's own matrix products, though the build has a BLAS library.
+
+    A context keeps the backends it was made with. BLAS knows no bfloat16 and would turn all weights into float32 for
+    every text.
+    """
+    ggml.ggml_backend_reg_by_name.argtypes, ggml.ggml_backend_reg_by_name.restype = [ctypes.c_char_p], ctypes.c_void_p
+    ggml.ggml_backend_unload.argtypes = ggml.ggml_backend_register.argtypes = [ctypes.c_void_p]
+    registered = ggml.ggml_backend_reg_by_name(b"BLAS")
+    if registered:
+        ggml.ggml_backend_unload(registered)
+    try:
+        yield
+    finally:
+        if registered:
+            ggml.ggml_backend_register(registered)
+
+
+def multiplies_bfloat16() -> bool:
+    """Whether this processor, and this build, multiply bfloat16 without turning it into float32 first."""
+    return bool(ggml.ggml_cpu_has_avx512_bf16())
 
 
 def blas() -> str:

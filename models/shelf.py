@@ -27,7 +27,7 @@ FILE_NAME = "all-MiniLM-L6-v2.Q8_0.gguf"
 """The bundled encoder's teacher, which `llmrec.models.setup` makes."""
 HUB = "https://huggingface.co"
 """Where pinned models come from; LLMREC_HUB names a mirror."""
-QUANTISED = ("q8_0", "q6_k", "q5_k_m", "q4_k_m", "f16")
+QUANTISED = ("q8_0", "q6_k", "q5_k_m", "q4_k_m", "f16", "bf16")
 """Kinds of file that `quantize` writes."""
 
 _BUNDLED: dict[Kind, tuple[str, ...]] = {

@@ -56,7 +56,7 @@ def test_any_number_of_layers(tmp_path: Path, layers: int) -> None:
 
 
 def test_types_get_smaller(folder: Path, tmp_path: Path) -> None:
-    kinds: list[FileType] = ["f32", "mixed", "f16", "q8_0"]
+    kinds: list[FileType] = ["f32", "mixed", "bf16", "f16", "q8_0"]
     sizes = [convert(folder, tmp_path / f"{kind}.gguf", kind).size for kind in kinds]
     assert sizes == sorted(sizes, reverse=True)
 
@@ -204,7 +204,7 @@ def original(st_folder: Path) -> FloatArray:
 
 @pytest.mark.st
 @pytest.mark.llama
-@pytest.mark.parametrize(("kind", "least"), [("f16", 0.9999), ("mixed", 0.9999), ("q8_0", 0.999)])
+@pytest.mark.parametrize(("kind", "least"), [("f16", 0.9999), ("bf16", 0.9999), ("mixed", 0.9999), ("q8_0", 0.999)])
 def test_vectors_are_those_of_sentence_transformers_today(
     st_folder: Path, original: FloatArray, tmp_path: Path, host: Host, kind: FileType, least: float
 ) -> None:

@@ -6,14 +6,18 @@ No card is needed: the functions of llama.cpp that would find one are replaced.
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from llmrec.models.check import stamp_of
+from llmrec.models.convert import FileType, convert
 from llmrec.models.errors import ModelRejected
+from llmrec.models.host import Host
+from llmrec.models.llamacpp import LlamaEmbedder
 from llmrec.models.protocol import FrameDecoder
 from llmrec.models.worker import Worker
+from tests.models.tiny import tiny_bert_folder
 
 llama = pytest.importorskip("llmrec.models.llama")
 
@@ -111,3 +115,21 @@ def test_a_file_that_nothing_takes_is_refused(
     (tmp_path / "bad.gguf").write_bytes(b"GGUF" + bytes(60))
     with pytest.raises(ModelRejected):
         process.load(tmp_path / "bad.gguf")
+
+
+def test_what_is_made_without_blas_does_not_take_it_from_what_comes_after() -> None:
+    before = llama.blas()
+    with llama.without_blas():
+        assert llama.blas() == ""
+    assert llama.blas() == before
+    with pytest.raises(ZeroDivisionError), llama.without_blas():
+        _ = 1 / 0
+    assert llama.blas() == before
+
+
+@pytest.mark.llama
+def test_an_encoder_in_bfloat16_gives_the_vectors_of_the_one_it_was_made_from(tmp_path: Path, host: Host) -> None:
+    folder = tiny_bert_folder(tmp_path / "bert")
+    files = [convert(folder, tmp_path / f"{kind}.gguf", kind, name="x").path for kind in get_args(FileType)[:2]]
+    first, second = (LlamaEmbedder(file, host).embed(["a b c", "b"]) for file in files)
+    assert ((first * second).sum(axis=1) > 0.999).all()
