@@ -6,7 +6,7 @@ No card is needed: the functions of llama.cpp that would find one are replaced.
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 
@@ -130,6 +130,7 @@ def test_what_is_made_without_blas_does_not_take_it_from_what_comes_after() -> N
 @pytest.mark.llama
 def test_an_encoder_in_bfloat16_gives_the_vectors_of_the_one_it_was_made_from(tmp_path: Path, host: Host) -> None:
     folder = tiny_bert_folder(tmp_path / "bert")
-    files = [convert(folder, tmp_path / f"{kind}.gguf", kind, name="x").path for kind in get_args(FileType)[:2]]
+    kinds: list[FileType] = ["f32", "bf16"]
+    files = [convert(folder, tmp_path / f"{kind}.gguf", kind, name="x").path for kind in kinds]
     first, second = (LlamaEmbedder(file, host).embed(["a b c", "b"]) for file in files)
     assert ((first * second).sum(axis=1) > 0.999).all()
