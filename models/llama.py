@@ -350,7 +350,7 @@ def without_blas() -> Iterator[None]:
 
 def multiplies_bfloat16() -> bool:
     """Whether this processor, and this build, multiply bfloat16 without turning it into float32 first."""
-    return bool(ggml.ggml_cpu_has_avx512_bf16())
+    return "AVX512_BF16 = 1" in system_info()
 
 
 def blas() -> str:
