@@ -16,12 +16,15 @@ import jinja2
 import llama_cpp as lib
 import numpy as np
 import numpy.typing as npt
-from llama_cpp._ggml import libggml as ggml
 from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 
 from llmrec.models.errors import ModelFailed, ModelRejected
 
 FloatArray = npt.NDArray[np.float32]
+
+ggml: Any = lib.llama_cpp._lib
+"""ggml as llama.cpp has loaded it, found through it; what the binding itself opens may be a second copy, with a list of
+backends of its own."""
 
 _LOG_WARN, _LOG_ERROR = 3, 4
 

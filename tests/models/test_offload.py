@@ -128,6 +128,26 @@ def test_what_is_made_without_blas_does_not_take_it_from_what_comes_after() -> N
 
 
 @pytest.mark.llama
+def test_a_context_made_without_blas_has_a_backend_less(tmp_path: Path) -> None:
+    if not llama.blas():
+        pytest.skip("this build has no BLAS library")
+    said: list[bytes] = []
+    listen = llama.lib.llama_log_callback(lambda _, text, __: said.append(text))
+    weights = llama.Weights(str(convert(tiny_bert_folder(tmp_path / "bert"), tmp_path / "x.gguf").path), "x")
+    try:
+        llama.lib.llama_log_set(listen, None)
+        llama.EncoderContext(weights, 8, 1).close()
+        with llama.without_blas():
+            llama.EncoderContext(weights, 8, 1).close()
+        llama.EncoderContext(weights, 8, 1).close()
+    finally:
+        llama.lib.llama_log_set(llama._log, None)
+        weights.close()
+    counts = [int(text.split()[-1]) for text in said if b"backend_ptrs.size() = " in text]
+    assert counts == [2, 1, 2]
+
+
+@pytest.mark.llama
 def test_an_encoder_in_bfloat16_gives_the_vectors_of_the_one_it_was_made_from(tmp_path: Path, host: Host) -> None:
     folder = tiny_bert_folder(tmp_path / "bert")
     kinds: list[FileType] = ["f32", "bf16"]
