@@ -8,12 +8,17 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from llmrec.engine.records import Item
+from llmrec.engine.vectors import DoubleArray
 from llmrec.engine.wording import count
 from llmrec.models import prompts
+
+if TYPE_CHECKING:
+    from llmrec.engine.store import Store
 
 HOUR, DAY, YEAR = 3_600.0, 86_400.0, 365 * 86_400.0
 NEWS, POST, EVERGREEN = 1.5 * DAY, 14 * DAY, 3 * YEAR
@@ -70,6 +75,12 @@ def rule(tags: Iterable[str], opening: str, domain: str) -> float:
         if tag.lower() in _BY_TAG:
             return _BY_TAG[tag.lower()]
     return NEWS if _passing(opening.lower()) else _BY_DOMAIN.get(domain, math.nan)
+
+
+def all_by_rule(store: "Store", n: int) -> DoubleArray:
+    """The same of the first n items of a store, (n,), without reading whole items."""
+    read = store.openings(OPENING, TELLING)
+    return np.fromiter((rule(*each) for each in read), np.float64, n)
 
 
 def _passing(text: str) -> bool:

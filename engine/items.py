@@ -65,9 +65,7 @@ class Items:
             items.catalogue = WideCatalogue(wide.vectors, columns.published, sources, items.half_lives, wide.codes)
         else:
             vectors, items.known = store.vectors(model_id, columns.hashes, dim)
-            openings = store.openings(half_life.OPENING, half_life.TELLING)
-            by_rule = np.fromiter((half_life.rule(*each) for each in openings), np.float64, len(items))
-            items.half_lives = _corrected(by_rule, items.rows, store)
+            items.half_lives = _corrected(half_life.all_by_rule(store, len(items)), items.rows, store)
             items.catalogue = Catalogue(vectors, columns.published, sources, store.words(), items.half_lives)
         return items
 

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from llmrec.engine import coding
 from llmrec.engine.catalogue import REFIT
 from llmrec.engine.codes import Codes
-from llmrec.engine.half_life import OPENING, TELLING, by_rule, rule
+from llmrec.engine.half_life import all_by_rule, by_rule
 from llmrec.engine.kept_space import name_of
 from llmrec.engine.records import BoolArray, IntArray, Progress
 from llmrec.engine.store import ItemColumns, Store
@@ -155,8 +155,7 @@ class _Making:
         self.store.read_vectors(self.model, self.columns.hashes, vectors)
         for start in range(0, len(vectors), _BLOCK):
             vectors[start : start + _BLOCK] = unit(vectors[start : start + _BLOCK])
-        openings = self.store.openings(OPENING, TELLING)
-        return np.fromiter((rule(*each) for each in openings), np.float64, len(vectors))
+        return all_by_rule(self.store, len(vectors))
 
     def _grown(self, vectors: FloatArray, old: Wide, stale: npt.NDArray[np.int64]) -> DoubleArray:
         """The same, reading only the rows `stale`; the others are taken over."""

@@ -27,12 +27,10 @@ _ITEM_CHARS = 800
 _LONG_ITEMS = 0.3
 """Share of items with that much text; the others, with two sentences, take a quarter of the time."""
 _SENTENCE_CHARS, _FEW_SENTENCES, _TAG_CHARS, _FEW_TAGS = 20, 4, 5, 4
-
-
-_TAGS_BEGIN = 0.8
-"""Share of tags before which it is said that they are tags, and of what."""
-_TAGGED = ("Article", "Book", "Course", "Film", "Game", "Item", "Place", "Product", "Song", "")
-_AS = ("about", "features", "genres", "keywords", "tagged", "tags", "topics")
+_ANNOUNCED = 0.8
+"""Share of tag lists that follow words such as "Book genres:", which catalogues put there."""
+_THINGS = ("Article", "Book", "Course", "Film", "Game", "Item", "Place", "Product", "Song", "")
+_HEADINGS = ("about", "features", "genres", "keywords", "tagged", "tags", "topics")
 
 Kind = Literal["title", "item", "sentence", "passage", "query", "list", "tags"]
 
@@ -107,8 +105,8 @@ def _tagged(title: str, tags: Sequence[str], count: int, rng: np.random.Generato
         name = title if rng.random() < 0.6 else str(rng.choice(tags)).title()
         listed = ", ".join(rng.choice(tags, min(len(tags), int(rng.integers(2, 15))), replace=False))
         listed = listed.lower() if rng.random() < 0.85 else listed
-        begins = f"{rng.choice(_TAGGED)} {rng.choice(_AS)}: ".lstrip() if rng.random() < _TAGS_BEGIN else ""
-        yield Text("tags", f"{name}. {begins[:1].upper()}{begins[1:]}{listed}{'.' if rng.random() < 0.5 else ''}")
+        heading = f"{rng.choice(_THINGS)} {rng.choice(_HEADINGS)}: ".lstrip() if rng.random() < _ANNOUNCED else ""
+        yield Text("tags", f"{name}. {heading[:1].upper()}{heading[1:]}{listed}{'.' if rng.random() < 0.5 else ''}")
 
 
 @dataclass(frozen=True, slots=True)

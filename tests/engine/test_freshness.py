@@ -16,16 +16,14 @@ from llmrec.engine.half_life import (
     CHOICES,
     DAY,
     NEWS,
-    OPENING,
     POST,
-    TELLING,
     YEAR,
+    all_by_rule,
     by_rule,
     from_probability,
     in_words,
     log_odds,
     probability,
-    rule,
 )
 from llmrec.engine.importers import content_hash
 from llmrec.engine.store import Store
@@ -113,7 +111,7 @@ def test_the_rules_say_the_same_of_what_the_store_reads_for_them(tmp_path: Path)
     ]
     store = Store(tmp_path / "x.db")
     store.import_items((item, content_hash(item)) for item in items)
-    read = [rule(*each) for each in store.openings(OPENING, TELLING)]
+    read = all_by_rule(store, len(items))
     by_item = [by_rule(item) for item in store.all_items()]
     assert len({in_words(seconds) for seconds in by_item}) == 4
     np.testing.assert_equal(read, by_item)
