@@ -102,8 +102,9 @@ def why(engine: Engine, item: str, words: bool, user: str, json_: bool) -> None:
     click.echo(f"{_title(engine, item)}: rank {found.rank}, score {found.score:.3f}")
     _reasons(engine, [asdict(r) for r in found.reasons], limit=12)
     if found.without is not None:
-        title = _title(engine, found.without.item)
-        click.echo(f'without "{title}": rank {found.rank} -> {found.rank_without}')
+        past = found.without.item
+        event = f'"{_title(engine, past)}"' if past else "the words you typed"
+        click.echo(f"without {event}: rank {found.rank} -> {found.rank_without}")
     if words:
         _say_in_words(engine, user, found)
 

@@ -138,7 +138,7 @@ class Asks:
     def use_no_writer(self, name: str, cancel: Cancel) -> Iterable[Message]:
         """Put the writer of this name out of use."""
         self._engine.models.use_no_writer()
-        yield ShelfChanged(f"no writer: texts are the items' own words; enter puts {name} to use again", name)
+        yield ShelfChanged(f"no writer: texts are the items' own words; enter uses {name} again", name)
         yield StatusRead(self._engine.status())
 
     def add_model(self, path: str, cancel: Cancel) -> Iterable[Message]:

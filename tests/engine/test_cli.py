@@ -72,6 +72,13 @@ def test_logging_and_undo(filled) -> None:  # type: ignore[no-untyped-def]
     assert "redone" in filled("redo").stdout
 
 
+def test_why_names_typed_words_as_what_the_rank_hangs_on(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "i.jsonl").write_text("\n".join(map(json.dumps, ITEMS)))
+    run("import", str(tmp_path / "i.jsonl"))
+    run("steer", "more", "sourdough")
+    assert "without the words you typed: rank 1 -> " in run("why", "b1").stdout
+
+
 def test_why_write_interests_search(filled) -> None:  # type: ignore[no-untyped-def]
     why = json.loads(filled("why", "s2", "--json").stdout)
     assert sum(r["amount"] for r in why["reasons"]) == pytest.approx(why["score"], abs=1e-4)
