@@ -12,14 +12,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from llmrec.engine import half_life
 from llmrec.engine.errors import LlmrecError
 from llmrec.engine.facade import Engine
 from llmrec.engine.importers import content_hash
+from llmrec.engine.lexicon import MOST, Lexicon
 from llmrec.engine.records import Item, ItemId, Kind
 from llmrec.models import FloatArray
 from llmrec.models.hashing import HashingEmbedder
@@ -27,6 +31,8 @@ from llmrec.models.hashing import HashingEmbedder
 DIM = 384
 _WORDS = 4_000
 _TEXT_WORDS = 40
+_GROUP, _STEM = 8, 5
+"""Items of a tag from which on it makes a group; letters by which words are compared."""
 
 
 def run() -> Iterator[str]:
@@ -35,6 +41,8 @@ def run() -> Iterator[str]:
     for n in (10_000, 100_000):
         yield from key_press(n)
     yield from embedding()
+    yield from half_lives()
+    yield from names()
     yield from first_paint()
 
 
@@ -102,6 +110,82 @@ def embedding(texts: int = 96) -> Iterator[str]:
             yield f"embedding with {engine.encoder_id}: {len(wanted) / seconds:.0f} texts a second"
     except LlmrecError as exc:
         yield f"embedding: {exc}"
+
+
+def half_lives() -> Iterator[str]:
+    """How many texts written to measure with are rightly taken to last: by the encoder, and by words alone."""
+    from llmrec import sample_data
+
+    cases = sample_data.still_useful()
+    items = [Item(ItemId(title), title, text, published_at=0.0) for title, text, _ in cases]
+    try:
+        with Engine.open(":memory:") as engine:
+            engine.add_items(items)
+            list(engine.index())
+            held = engine.items_in_memory
+            lasting = [bool(held.lasting[held.rows[item.id]] > 0.5) for item in items]
+            by = "the encoder" if np.isfinite(held.lasting).all() else "an encoder that cannot tell"
+    except LlmrecError as exc:
+        yield f"half-lives: {exc}"
+        return
+    words = [half_life.by_rule(item) != half_life.NEWS for item in items]
+    right = [sum(said == useful for said, (_, _, useful) in zip(each, cases, strict=True)) for each in (lasting, words)]
+    yield f"useful in a year or not, {len(cases)} texts: {right[0]} right by {by}, {right[1]} by words alone"
+
+
+def names() -> Iterator[str]:
+    """How well interests are named where no tag does it: the bundled items, their tags hidden."""
+    try:
+        groups, by_lexicon, by_words = named_right()
+        yield (
+            f"names without tags, {groups} groups of items: first word is of their tags in {by_lexicon} by the encoder,"
+            f" in {by_words} by tf-idf"
+        )
+    except LlmrecError as exc:
+        yield f"names: {exc}"
+
+
+def named_right(seed: int = 0) -> tuple[int, int, int]:
+    """Groups of three or six items that share a tag, and in how many the first word of a name is a tag's.
+
+    Returns:
+        Number of groups; how many are right by the nearest word, and by the group's own most telling word.
+
+    Raises:
+        ModelError: the encoder failed.
+    """
+    from llmrec.engine.samples import bundled_items, load_vectors
+
+    items = bundled_items(0.0)
+    tags, rng = {item.id: item.tags for item in items}, np.random.default_rng(seed)
+    groups = [list(rng.permutation(ids)[:size]) for ids in _by_tag(items) for size in (3, 6)]
+    with Engine.open(":memory:") as engine:
+        engine.add_items(replace(item, tags=()) for item in items)
+        load_vectors(engine)
+        held = engine.items_in_memory
+        words = held.catalogue.usual_words(MOST)
+        lexicon = Lexicon.of(words, engine.embed_texts(words))
+        named = [[held.name_of(ids, how, 1) for ids in groups] for how in (lexicon, None)]
+    told = [_tag_words([tags[id] for id in ids]) for ids in groups]
+    right = [sum(name[0][:_STEM] in words for name, words in zip(each, told, strict=True)) for each in named]
+    return len(groups), right[0], right[1]
+
+
+def _by_tag(items: Sequence[Item]) -> list[list[ItemId]]:
+    """Items of each tag that says what they are about."""
+    found: dict[str, list[ItemId]] = {}
+    for item in items:
+        for tag in item.tags[:2]:
+            found.setdefault(tag, []).append(item.id)
+    return [ids for tag, ids in sorted(found.items()) if len(ids) >= _GROUP and tag not in half_life.TELLING]
+
+
+def _tag_words(tags: Sequence[Sequence[str]]) -> set[str]:
+    """Beginnings of the words of the two weightiest tags of a group."""
+    weights: Counter[str] = Counter()
+    for own in tags:
+        weights.update({tag: 3 - place for place, tag in enumerate(own[:3])})
+    return {word[:_STEM] for tag, _ in weights.most_common(2) for word in tag.casefold().split()}
 
 
 def first_paint() -> Iterator[str]:

@@ -101,6 +101,10 @@ class Catalogue:
         """The k words that say most of some items, the first most of all."""
         return self.words.telling(rows, k)
 
+    def usual_words(self, most: int) -> list[str]:
+        """Up to `most` words that its items may be about."""
+        return self.words.usual(most)
+
     def extend(
         self,
         vectors: FloatArray,

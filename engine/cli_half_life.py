@@ -46,7 +46,7 @@ def _said(found: HalfLife) -> str:
 def judge(engine: Engine, most: int | None) -> None:
     """Let the writer say of each item whether it will be useful in a year; a stop keeps what is done."""
     if not engine.status().composer:
-        click.echo("no writer is in use that can judge: half-lives are by rule. `llmrec models list` shows writers.")
+        click.echo("no writer is in use that can judge; the encoder and rules do. `llmrec models list` shows writers.")
     else:
         judge_items(engine, most)
 

@@ -1,4 +1,7 @@
-"""Vectors of items and phrases: from the store where they are known, else from the encoder, and then kept."""
+"""Vectors of items and phrases: from the store where they are known, else from the encoder, and then kept.
+
+So is what an encoder's vectors say of an item beside its meaning, see `probe`.
+"""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -6,15 +9,23 @@ from threading import Event as Cancel
 
 import numpy as np
 
+from llmrec import sample_data
 from llmrec.engine.importers import content_hash
+from llmrec.engine.probe import Probe, trusted
+from llmrec.engine.probe_examples import VERSION, examples
 from llmrec.engine.records import Item, ItemId, Progress
 from llmrec.engine.store import Store
 from llmrec.models import Embedder, FloatArray
+from llmrec.models.hashing import HashingEmbedder
 
 TEXT_CHARS = 800
 """Characters of a text that are embedded with the title, about 150 to 200 tokens; the rest adds little."""
 _BATCH, _LEAST, _MOST = 8, 2, 64
 """Items between two savings: at first, and at least and at most once their speed is known."""
+_EXAMPLES = 25
+"""Texts embedded at once for a probe."""
+_NONE = "none"
+_PROBE = "half-lives"
 _QUICK, _SLOW = 0.5, 2.0
 """Seconds between two savings within which more, and after which fewer, items are taken at once."""
 
@@ -64,6 +75,35 @@ class Vectors:
         """
         return self.embedder.embed([embedded_text(item) for item in items])
 
+    @property
+    def probed(self) -> bool:
+        """Whether `learn_probe` has nothing to do: it has been done, or words alone stand for an encoder."""
+        return isinstance(self.embedder, HashingEmbedder) or bool(self._store.setting(_key(self.embedder.model_id)))
+
+    def learn_probe(self, cancel: Cancel | None) -> Iterator[Progress]:
+        """Fit the probe of this encoder and keep it, or take the one that ships; yields nothing where that was done.
+
+        Raises:
+            ModelError: the encoder failed.
+        """
+        if self.probed:
+            return
+        model, shipped = sample_data.probe()
+        if model == self.embedder.model_id:
+            yield Progress(1, 1, _PROBE)
+            return keep_probe(self._store, model, Probe.loads(shipped, self.embedder.dim))
+        known = examples()
+        total, rows = len(known.items), list[FloatArray]()
+        for start in range(0, total, _EXAMPLES):
+            yield Progress(start, total, _PROBE)
+            if cancel is not None and cancel.is_set():
+                return
+            rows.append(
+                self.embedder.embed([embedded_text(i) for i in known.items[start : start + _EXAMPLES]], cancel=cancel)
+            )
+        keep_probe(self._store, self.embedder.model_id, trusted(np.concatenate(rows), known.lasting, known.check))
+        yield Progress(total, total, _PROBE)
+
     def index(self, cancel: Cancel | None) -> Iterator[Progress]:
         """Make the missing vectors, newest items first; each batch is kept, so that a stop loses nothing.
 
@@ -85,3 +125,17 @@ class Vectors:
             size = min(_MOST, size * 2) if took < _QUICK else max(_LEAST, size // 2) if took > _SLOW else size
         if missing:
             yield Progress(len(missing), len(missing), "vectors")
+
+
+def keep_probe(store: Store, model_id: str, probe: Probe | None) -> None:
+    """Keep an encoder's probe; None: it has none that can be trusted, and need not be tried again."""
+    store.set_setting(_key(model_id), probe.dumps() if probe is not None else _NONE)
+
+
+def kept_probe(store: Store, model_id: str, dim: int) -> Probe | None:
+    """An encoder's probe, where one was fitted and is trusted."""
+    return Probe.loads(store.setting(_key(model_id)), dim)
+
+
+def _key(model_id: str) -> str:
+    return f"probe {VERSION}:{model_id}"

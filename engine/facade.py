@@ -737,7 +737,9 @@ class Engine:
         left = items - self._store.covered(following)[0] if following else 0
         events = self._store.count_events()
         composer = self._composer.model_id if self._composer is not None else ""
-        return Status(items, events, pending, self.encoder_id, writer, self._note, following, left, composer)
+        with self._lock:
+            learnt = not pending and self._live.learnt
+        return Status(items, events, pending, self.encoder_id, writer, self._note, following, left, composer, learnt)
 
     def model_process(self) -> dict[str, Any]:
         """What the model process says of itself: sandbox, threads, processor features; empty where there is none.

@@ -39,16 +39,21 @@ class HalfLives:
         self._of_nothing: float | None = None
 
     def of(self, item: Item) -> HalfLife:
-        """An item's half-life: the user's word, else a writer's judgement, else the rule's."""
+        """An item's half-life: the user's word, else a writer's judgement, else by its tags, its vector and rules."""
         said = self._store.half_life(item.id)
         if said is not None:
             return HalfLife(*said)
-        seconds = half_life.by_rule(item)
-        return HalfLife(seconds, "rule" if math.isfinite(seconds) else "")
+        with self._lock:
+            items = self._live.items
+            lasting = float(items.lasting[items.rows[item.id]]) if item.id in items.rows else math.nan
+            encoder = self._live.vectors.embedder.model_id
+        seconds = half_life.by_rule(item, lasting)
+        by = "rule" if math.isnan(lasting) or half_life.declared(item) else encoder
+        return HalfLife(seconds, by if math.isfinite(seconds) else "")
 
     def correct(self, user: str, item: Item, seconds: float | None, now: float) -> str:
         """Keep the user's word in the log (None: take it away) and apply it; returns it in words."""
-        words = half_life.in_words(seconds) if seconds is not None else "as long as the rule or the writer says"
+        words = half_life.in_words(seconds) if seconds is not None else "as long as the models or rules say"
         title = item.title if len(item.title) <= _TITLE else f"{item.title[:_TITLE].rstrip()}…"
         said = f'"{title}" stays fresh {words}'
         payload = {"item": item.id, "seconds": seconds, "words": said}

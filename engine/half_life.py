@@ -1,7 +1,8 @@
-"""How long an item stays worth reading: from the user, its source, a writer's answer, or plain rules, in that order.
+"""How long an item stays worth reading: says the user, else its source, a writer, the encoder, or plain rules.
 
-A writer is asked one yes/no question per item, "will this still be useful in a year", and P(yes) is read from its
-logits; grading urgency on a scale was tried by others and found unusable. The user's own correction always wins.
+One yes/no question is asked of each item, "will this still be useful in a year"; grading urgency on a scale was tried
+by others and found unusable. A writer that does more than copy answers by its logits, the encoder by its vectors
+(`probe`); where neither does, words like "tonight" and the item's domain decide. The user's own correction always wins.
 """
 
 import math
@@ -15,7 +16,7 @@ import numpy as np
 from llmrec.engine.records import Item
 from llmrec.engine.vectors import DoubleArray
 from llmrec.engine.wording import count
-from llmrec.models import prompts
+from llmrec.models import FloatArray, prompts
 
 if TYPE_CHECKING:
     from llmrec.engine.store import Store
@@ -40,6 +41,9 @@ TELLING = tuple(_BY_TAG)
 OPENING = 400
 """Characters of a text in which a rule looks for words of its day."""
 _BY_DOMAIN = {"feed": POST, "news": NEWS, "courses": EVERGREEN, "shop": YEAR}
+_LAST_AMONG = {"feed": 0.5, "news": 0.25}
+_LAST_ELSEWHERE = 0.9
+"""Share of a domain's items that last, before their texts are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ class HalfLife:
     seconds: float
     """Until it is worth half; nan where nothing tells."""
     by: str
-    """"you", "rule" or a writer's `model_id`; "" where nothing tells."""
+    """"you", "rule", or the `model_id` of a writer or encoder; "" where nothing tells."""
 
     @property
     def words(self) -> str:
@@ -57,30 +61,53 @@ class HalfLife:
         return in_words(self.seconds)
 
 
-def by_rule(item: Item) -> float:
-    """Seconds until an item is worth half, from its tags, its words and its domain; nan where nothing tells."""
+def by_rule(item: Item, lasting: float = math.nan) -> float:
+    """Seconds until an item is worth half, from its tags, P(still useful in a year), words, domain; nan: nothing tells.
+
+    Args:
+        item: with its title, text, tags and domain.
+        lasting: the probability, as its vector says; nan where it does not.
+    """
     opening = f"{item.title} {item.text[:OPENING]}" if item.published_at is not None else ""
-    return rule(item.tags, opening, item.domain)
+    return rule(item.tags, opening, item.domain, lasting)
 
 
-def rule(tags: Iterable[str], opening: str, domain: str) -> float:
+def rule(tags: Iterable[str], opening: str, domain: str, lasting: float = math.nan) -> float:
     """The same from what the rules look at.
 
     Args:
         tags: of the item, or those of `TELLING` among them.
         opening: its title and the first `OPENING` characters of its text, where its date is known.
         domain: of the item.
+        lasting: P(still useful in a year), or nan.
     """
     for tag in tags:
         if tag.lower() in _BY_TAG:
             return _BY_TAG[tag.lower()]
-    return NEWS if _passing(opening.lower()) else _BY_DOMAIN.get(domain, math.nan)
+    usual = _BY_DOMAIN.get(domain, math.nan)
+    p = _among(_LAST_AMONG.get(domain, _LAST_ELSEWHERE), lasting)
+    if p > 0.5:  # "still used today" is no news
+        return _between(usual, max(usual, YEAR), 2 * p - 1)
+    if _passing(opening.lower()):
+        return NEWS
+    return usual if math.isnan(p) else _between(NEWS, YEAR if math.isnan(usual) else usual, 2 * p)
 
 
-def all_by_rule(store: "Store", n: int) -> DoubleArray:
-    """The same of the first n items of a store, (n,), without reading whole items."""
-    read = store.openings(OPENING, TELLING)
-    return np.fromiter((rule(*each) for each in read), np.float64, n)
+def _among(share: float, p: float) -> float:
+    """P(lasting) where so many last, from what it is where half do: Bayes' rule for the odds."""
+    yes, no = share * p, (1 - share) * (1 - p)
+    return yes / (yes + no)
+
+
+def _between(one: float, other: float, share: float) -> float:
+    """From one half-life, at share 0, to another, at 1, each step longer by the same factor."""
+    return float(one ** (1 - share) * other**share)
+
+
+def all_by_rule(store: "Store", lasting: FloatArray) -> DoubleArray:
+    """The same of the first n items of a store, without reading whole items. P (n,) to seconds (n,)."""
+    read = zip(store.openings(OPENING, TELLING), lasting.tolist(), strict=False)
+    return np.fromiter((rule(*each, p) for each, p in read), np.float64, len(lasting))
 
 
 def _passing(text: str) -> bool:

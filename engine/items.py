@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter, OrderedDict
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -10,11 +10,16 @@ import numpy as np
 
 from llmrec.engine import half_life, index
 from llmrec.engine.catalogue import Catalogue
+from llmrec.engine.coding import spread
+from llmrec.engine.embedding import kept_probe
 from llmrec.engine.kept_wide import KeptWide
+from llmrec.engine.lexicon import Lexicon
+from llmrec.engine.probe import read_off
 from llmrec.engine.records import BoolArray, IntArray, Item, ItemId, Progress
 from llmrec.engine.store import ItemColumns, Store
 from llmrec.engine.vectors import DoubleArray
-from llmrec.engine.wide import WideCatalogue
+from llmrec.engine.wide import SAMPLE, WideCatalogue
+from llmrec.models import FloatArray
 
 _PAGE_CACHE = 2_000
 _PLACES = (4, 2, 1, 1)
@@ -26,6 +31,10 @@ class Items:
 
     known: BoolArray
     """(n,) whether each has a vector."""
+    lasting: FloatArray
+    """(n,) P(still useful in a year) as its vector says; nan where it does not."""
+    _ruled: DoubleArray
+    """(n,) half-lives before anybody has said another one."""
     half_lives: DoubleArray
     """(n,) seconds until each is worth half; nan where unknown."""
     catalogue: Catalogue
@@ -58,28 +67,50 @@ class Items:
         columns = store.columns()
         items = cls(store, columns)
         _, sources = _codes(columns.sources)
+        probe = kept_probe(store, model_id, dim)
         if len(items) > index.EXACT_UP_TO:
-            wide = yield from KeptWide(cache, store).read(model_id, columns, dim)
-            items.known = wide.codes.lengths > 0
-            items.half_lives = _corrected(wide.half_lives, items.rows, store)
+            wide = yield from KeptWide(cache, store).read(model_id, columns, dim, probe)
+            items.known, items.lasting = wide.codes.lengths > 0, wide.lasting
+            items._ruled, items.half_lives = wide.half_lives, wide.half_lives.copy()
             items.catalogue = WideCatalogue(wide.vectors, columns.published, sources, items.half_lives, wide.codes)
         else:
             vectors, items.known = store.vectors(model_id, columns.hashes, dim)
-            items.half_lives = _corrected(half_life.all_by_rule(store, len(items)), items.rows, store)
+            items.lasting = read_off(probe, vectors)
+            items._ruled = half_life.all_by_rule(store, items.lasting)
+            items.half_lives = items._ruled.copy()
             items.catalogue = Catalogue(vectors, columns.published, sources, store.words(), items.half_lives)
+        items.correct()
         return items
 
     @cached_property
     def _tag_counts(self) -> dict[str, int]:
         return self._store.tag_counts()
 
+    def correct(self) -> None:
+        """Half-lives anew, in place: as user or writer has said by now, else as vectors and rules say."""
+        self.half_lives[:] = self._ruled
+        for item, (seconds, _) in self._store.half_lives().items():
+            if item in self.rows:
+                self.half_lives[self.rows[item]] = seconds
+
     def fit(self) -> None:
         """Compute now what the first event would have to wait for."""
         self.catalogue.fit()
         _ = self._tag_counts
 
-    def name_of(self, ids: Sequence[ItemId], k: int = 3) -> tuple[str, ...]:
-        """Up to k words for a group of items: the tags they share, else their most telling words.
+    @cached_property
+    def _middle(self) -> FloatArray:
+        """(d,) mean of the items' vectors, of some thousands among many."""
+        some = self.catalogue.vectors[spread(len(self), SAMPLE)]
+        return np.asarray(some.mean(axis=0), np.float32)
+
+    def name_of(self, ids: Sequence[ItemId], lexicon: Lexicon | None, k: int = 3) -> tuple[str, ...]:
+        """Up to k words for a group of items: the tags they share, the nearest words, or their most telling ones.
+
+        Args:
+            ids: the group.
+            lexicon: of this catalogue, where its words have vectors.
+            k: most words.
 
         A tag counts by its place among an item's tags (the first says most) times log(n / items that carry it), so
         that a course's level or "news" names nothing.
@@ -88,8 +119,14 @@ class Items:
         for item in self.get(ids):
             for place, tag in zip(_PLACES, item.tags, strict=False):
                 weights[tag] += place * math.log((len(self) + 1) / self._tag_counts[tag])  # type: ignore[assignment]
-        named = tuple(tag for tag, _ in weights.most_common(k))
-        return named or self.catalogue.telling(self.rows_of(ids), k)
+        if weights:
+            return tuple(tag for tag, _ in weights.most_common(k))
+        rows = self.rows_of(ids)
+        known = [row for row in rows if self.known[row]]
+        if lexicon is None or not known:
+            return self.catalogue.telling(rows, k)
+        vectors: FloatArray = self.catalogue.vectors[known]  # (m, d)
+        return lexicon.nearest(vectors.mean(axis=0) - self._middle, k)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -121,14 +158,6 @@ class Items:
         while len(self._pages) > max(_PAGE_CACHE, len(ids)):
             self._pages.popitem(last=False)
         return found
-
-
-def _corrected(by_rule: DoubleArray, rows: Mapping[ItemId, int], store: Store) -> DoubleArray:
-    """(n,) seconds until an item is worth half: as somebody said, else by rule; nan where unknown."""
-    for item, (seconds, _) in store.half_lives().items():
-        if item in rows:
-            by_rule[rows[item]] = seconds
-    return by_rule
 
 
 def _codes(values: Sequence[str]) -> tuple[list[str], IntArray]:

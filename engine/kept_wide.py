@@ -20,16 +20,17 @@ from llmrec.engine.catalogue import REFIT
 from llmrec.engine.codes import Codes
 from llmrec.engine.half_life import all_by_rule, by_rule
 from llmrec.engine.kept_space import name_of
+from llmrec.engine.probe import Probe, read_off
 from llmrec.engine.records import BoolArray, IntArray, Progress
 from llmrec.engine.store import ItemColumns, Store
 from llmrec.engine.vectors import DoubleArray, unit
 from llmrec.models import FloatArray
 
-_FORMAT = b"2"
+_FORMAT = b"3"
 _BLOCK = 8_192
 _IN_MEMORY = ("codes", "signs", "lengths", "characters")
 """What every ranking reads; the rest is left on disk."""
-_OWN = ("half_lives", "hashes", "saved")
+_OWN = ("half_lives", "lasting", "hashes", "saved")
 """What is kept beside vectors and codes."""
 ByteArray = npt.NDArray[np.uint8]
 Arrays = dict[str, np.ndarray[Any, np.dtype[Any]]]
@@ -43,6 +44,8 @@ class Wide:
     """(n, d) unit rows; zeros where there is none yet."""
     half_lives: DoubleArray
     """(n,) seconds by rule, nan where unknown."""
+    lasting: FloatArray
+    """(n,) P(still useful in a year) by the probe, nan where unknown."""
     hashes: ByteArray
     """(n, b) of the items' contents."""
     saved: IntArray
@@ -71,23 +74,25 @@ class KeptWide:
         self._folder = folder if store.path is not None else None
         self._prefix = f"wide-{name_of(store.path)}"
 
-    def read(self, model: str, columns: ItemColumns, dim: int) -> Generator[Progress, None, Wide]:
+    def read(self, model: str, columns: ItemColumns, dim: int, probe: Probe | None) -> Generator[Progress, None, Wide]:
         """What is kept of all items; made where it is not, which may take minutes.
 
         Args:
             model: whose vectors.
             columns: of the items, of which there is at least one.
             dim: length d of a vector.
+            probe: of the model.
 
         Yields:
             How far the making is; nothing where all is there. Who stops half way leaves nothing behind.
         """
         hashes = np.frombuffer(b"".join(columns.hashes), np.uint8).reshape(len(columns.hashes), -1)
         characters, saved = self._store.lengths_of_words(), self._store.vectors_saved(model)
-        making = _Making(self._store, model, columns, hashes, characters, np.array(saved))
+        making = _Making(self._store, model, columns, hashes, characters, np.array(saved), probe)
         if self._folder is None:
             return (yield from making.made(np.zeros((len(hashes), dim), np.float32)))
-        of_model = f"{self._prefix}-{sha256(_FORMAT + model.encode()).hexdigest()[:8]}"
+        made_by = f"{model} {probe.dumps() if probe is not None else ''}"
+        of_model = f"{self._prefix}-{sha256(_FORMAT + made_by.encode()).hexdigest()[:8]}"
         place = self._folder / f"{of_model}-{sha256(hashes.tobytes() + characters.tobytes()).hexdigest()[:16]}"
         kept = _loaded(place, dim, _IN_MEMORY)
         if kept is not None and not kept.misses(saved):
@@ -128,18 +133,19 @@ class _Making:
     hashes: ByteArray
     characters: IntArray
     saved: IntArray
+    probe: Probe | None
 
     def made(self, vectors: FloatArray, old: Wide | None = None) -> Generator[Progress, None, Wide]:
         """Fill vectors (n, d) that are zero, and make the rest; from `old` where most of it still holds."""
         yield Progress(0, len(vectors), coding.WHAT)
         stale = old.stale(self.hashes, self.characters) if old is not None else None
         if old is None or stale is None or len(vectors) > REFIT * coding.still_fitted(old.codes, stale):
-            half_lives = self._all(vectors)
+            half_lives, lasting = self._all(vectors)
             codes = yield from coding.fitted(vectors, self._pages)
         else:
-            half_lives = self._grown(vectors, old, np.flatnonzero(stale))
+            half_lives, lasting = self._grown(vectors, old, np.flatnonzero(stale))
             codes = yield from coding.grown(old.codes, vectors, stale, self._pages)
-        return Wide(vectors, half_lives, self.hashes, self.saved, codes)
+        return Wide(vectors, half_lives, lasting, self.hashes, self.saved, codes)
 
     def _pages(self) -> Iterator[list[str]]:
         """Texts of these items; what another window has imported since is left for the next time."""
@@ -150,24 +156,32 @@ class _Making:
             if left <= 0:
                 return
 
-    def _all(self, vectors: FloatArray) -> DoubleArray:
-        """Read all vectors; returns half-lives by rule."""
+    def _all(self, vectors: FloatArray) -> tuple[DoubleArray, FloatArray]:
+        """Read all vectors; returns half-lives by rule, and what the probe says."""
         self.store.read_vectors(self.model, self.columns.hashes, vectors)
         for start in range(0, len(vectors), _BLOCK):
             vectors[start : start + _BLOCK] = unit(vectors[start : start + _BLOCK])
-        return all_by_rule(self.store, len(vectors))
+        lasting = np.concatenate(
+            [read_off(self.probe, vectors[n : n + _BLOCK]) for n in range(0, len(vectors), _BLOCK)]
+        )
+        return all_by_rule(self.store, lasting), lasting
 
-    def _grown(self, vectors: FloatArray, old: Wide, stale: npt.NDArray[np.int64]) -> DoubleArray:
+    def _grown(self, vectors: FloatArray, old: Wide, stale: npt.NDArray[np.int64]) -> tuple[DoubleArray, FloatArray]:
         """The same, reading only the rows `stale`; the others are taken over."""
-        half_lives = np.concatenate([old.half_lives, np.zeros(len(vectors) - len(old.half_lives))])
+        half_lives, lasting = (
+            np.concatenate([before, np.zeros(len(vectors) - len(before), before.dtype)])
+            for before in (old.half_lives, old.lasting)
+        )
         for start in range(0, len(old.vectors), _BLOCK):
             vectors[start : start + _BLOCK][: len(old.vectors) - start] = old.vectors[start : start + _BLOCK]
-        for start in range(0, len(stale), _BLOCK):
-            rows = stale[start : start + _BLOCK]
-            half_lives[rows] = [by_rule(item) for item in self.store.items([self.columns.ids[row] for row in rows])]
         found, _ = self.store.vectors(self.model, [self.columns.hashes[row] for row in stale], vectors.shape[1])
         vectors[stale] = unit(found)
-        return half_lives
+        for start in range(0, len(stale), _BLOCK):
+            rows = stale[start : start + _BLOCK]
+            lasting[rows] = read_off(self.probe, vectors[rows])
+            items = self.store.items([self.columns.ids[row] for row in rows])
+            half_lives[rows] = [by_rule(item, p) for item, p in zip(items, lasting[rows].tolist(), strict=True)]
+        return half_lives, lasting
 
 
 def _loaded(place: Path, dim: int, in_memory: Collection[str] = ()) -> Wide | None:
@@ -179,10 +193,10 @@ def _loaded(place: Path, dim: int, in_memory: Collection[str] = ()) -> Wide | No
             file.stem: np.load(file, mmap_mode=None if file.stem in in_memory else "r", allow_pickle=False)
             for file in place.glob("*.npy")
         }
-        vectors, half_lives, hashes, saved = (arrays.pop(name) for name in ("vectors", *_OWN))
-        found = Wide(vectors, np.array(half_lives), hashes, saved, Codes.of(arrays))
-        n = len(hashes)
-        if vectors.shape != (n, dim) or {len(half_lives), len(found.codes.codes), len(found.codes.starts) - 1} != {n}:
+        vectors, half_lives, lasting, hashes, saved = (arrays.pop(name) for name in ("vectors", *_OWN))
+        found = Wide(vectors, np.array(half_lives), np.array(lasting), hashes, saved, Codes.of(arrays))
+        n, codes = len(hashes), found.codes
+        if vectors.shape != (n, dim) or {*map(len, (half_lives, lasting, codes.codes)), len(codes.starts) - 1} != {n}:
             raise ValueError("it is not of these items")
     except (OSError, ValueError, KeyError, TypeError):
         shutil.rmtree(place, ignore_errors=True)

@@ -3,18 +3,18 @@
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
-import numpy as np
-
 from llmrec.engine.embedding import Vectors
 from llmrec.engine.interests import Cluster
 from llmrec.engine.items import Items
 from llmrec.engine.kept_graph import KeptGraph
 from llmrec.engine.kept_space import KeptSpace
+from llmrec.engine.lexicon import MOST, KeptLexicon, Lexicon
 from llmrec.engine.log import LogEntry, active
 from llmrec.engine.person import LateEvent, Person
 from llmrec.engine.records import Progress
 from llmrec.engine.store import Store
 from llmrec.models import Embedder
+from llmrec.models.hashing import HashingEmbedder
 
 
 class Live:
@@ -29,7 +29,13 @@ class Live:
         self._cache = cache
         self._kept = KeptSpace(cache, store.path)
         self._graph = KeptGraph(cache, store.path)
+        self.kept_words = KeptLexicon(cache, store.path)
         self._items: Items | None = None
+        self._lexicon: Lexicon | None = None
+        self._sought = -1
+        """The version at which the lexicon was looked for."""
+        self._wanted = False
+        """Whether there is an encoder, and an item without tags."""
         self._people: dict[str, Person] = {}
         self.version = 0
         """Rises whenever the catalogue must be read again."""
@@ -55,6 +61,34 @@ class Live:
     def read(self, embedder: Embedder) -> Generator[Progress, None, Items]:
         """The catalogue in an encoder's space; see `Items.read`."""
         return Items.read(self._store, embedder.model_id, embedder.dim, self._cache)
+
+    @property
+    def lexicon(self) -> Lexicon | None:
+        """The vectors of the catalogue's words, where items without tags want names and it has been learnt."""
+        if self._sought != self.version:
+            self._sought, self._lexicon = self.version, None
+            words_alone = isinstance(self.vectors.embedder, HashingEmbedder)
+            self._wanted = not words_alone and self._store.has_untagged()
+            if self._wanted and self.kept_words.there:
+                self._lexicon = self.kept_words.load(self._usual_words(), self.vectors.embedder.model_id)
+        return self._lexicon
+
+    @property
+    def learnt(self) -> bool:
+        """Whether the encoder has been asked for what it tells beside meaning: half-lives, and names if wanted."""
+        return self.vectors.probed and not self.missing_words()
+
+    def missing_words(self) -> list[str]:
+        """All words of the lexicon, where it is wanted and still to be learnt."""
+        return self._usual_words() if self.lexicon is None and self._wanted else []
+
+    def take_lexicon(self, lexicon: Lexicon, version: int) -> None:
+        """Name by a lexicon from now on, unless the catalogue has changed since that version."""
+        if version == self.version:
+            self._lexicon = lexicon
+
+    def _usual_words(self) -> list[str]:
+        return self.items.catalogue.usual_words(MOST)
 
     def build_graph(self) -> Path:
         """Build the graph index of the catalogue and keep it; returns its file.
@@ -82,8 +116,8 @@ class Live:
             vectors: of the encoder that ranks.
             items: the catalogue in its space; None where it is still to be read.
         """
-        if items is not None and self._items is not None and np.array_equal(items.ids, self._items.ids):
-            items.half_lives[:] = self._items.half_lives  # they may have been corrected since `items` were read
+        if items is not None:
+            items.correct()  # somebody may have said something since `items` were read
         self.vectors, self._items = vectors, items
         self._people.clear()
         self.version += 1
@@ -131,4 +165,4 @@ class Live:
         """Up to three words that name an interest; one that was only typed is named by its phrases."""
         cluster = next(c for c in person.interests.clusters if c.leader == leader)
         named = cluster.items()[-20:]
-        return self.items.name_of(named) if named else tuple(dict.fromkeys(cluster.names))[:3]
+        return self.items.name_of(named, self.lexicon) if named else tuple(dict.fromkeys(cluster.names))[:3]

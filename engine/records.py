@@ -290,3 +290,5 @@ class Status:
     """Items without a vector of it yet."""
     composer: str = ""
     """The writer, where it also phrases reasons, names interests and judges half-lives; "" where it only copies."""
+    learnt: bool = True
+    """Whether the encoder has been asked how long items stay worth reading, and for names; `index` does it."""

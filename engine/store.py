@@ -335,6 +335,10 @@ class Store:
         """How many items carry each tag."""
         return dict(self._rows("SELECT tag.value, count(*) FROM item, json_each(item.tags) AS tag GROUP BY tag.value"))
 
+    def has_untagged(self) -> bool:
+        """Whether any item has no tags."""
+        return bool(self._rows("SELECT 1 FROM item WHERE tags = '[]' LIMIT 1"))
+
     def count_items(self) -> int:
         """Number of items."""
         return int(self._rows("SELECT count(*) FROM item")[0][0])

@@ -5,6 +5,7 @@ encoder ranks and which one is to follow; making the vectors is `Vectors`' work,
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from threading import Event as Cancel
 from threading import RLock
@@ -96,6 +97,7 @@ class _Switch:
             yield Progress(made, total, f"vectors by {short_name(embedder.model_id)}")
         if cancel is not None and cancel.is_set():
             return
+        yield from self.vectors.learn_probe(cancel)
         self.vectors.texts(_phrases(self._store), cancel)
         items = yield from self._live.read(embedder)
         items.catalogue.fit()  # the slow part of ranking in a new space, done before anyone waits for it
@@ -186,6 +188,7 @@ class Encoders:
         """
         while True:
             yield from self._serve(cancel)
+            yield from self._learn_words(cancel)
             switch = self._switch
             if switch is None or (cancel is not None and cancel.is_set()):
                 return
@@ -201,11 +204,24 @@ class Encoders:
         if isinstance(self.vectors.embedder, GoneEncoder):
             return
         progress = None
-        for progress in self.vectors.index(cancel):
+        for progress in chain(self.vectors.index(cancel), self.vectors.learn_probe(cancel)):
             yield progress
         if progress is not None:
             self.remember()
             yield from self._renew()
+
+    def _learn_words(self, cancel: Cancel | None) -> Iterator[Progress]:
+        """Let the encoder that ranks learn the catalogue's words, by which interests without tags are named."""
+        embedder = self.vectors.embedder
+        with self._lock:
+            version = self._live.version
+            words = [] if isinstance(embedder, GoneEncoder) else self._live.missing_words()
+        if not words or (cancel is not None and cancel.is_set()):
+            return
+        learnt = yield from self._live.kept_words.learn(words, embedder, cancel)
+        with self._lock:
+            if learnt is not None:
+                self._live.take_lexicon(learnt, version)
 
     def _renew(self) -> Iterator[Progress]:
         """Read the catalogue with its new vectors beside the one that serves, and put it in its place."""

@@ -75,6 +75,10 @@ class WideCatalogue(Catalogue):
         own = self.codes.words.of(taken_rows(self.codes.sparse, np.asarray(rows, np.int64)))
         return own.telling(range(len(rows)), k)
 
+    def usual_words(self, most: int) -> list[str]:
+        """Up to `most` words that its items may be about."""
+        return self.codes.words.usual(most)
+
 
 class Pool(Catalogue):
     """A few rows of a wide catalogue: a sample that stands for all, what somebody touched, and candidates.

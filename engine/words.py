@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,10 @@ _RARE = 2
 """A word must occur in so many items to join two of them."""
 _MOST = 2**18
 """Words that are told apart at most in a catalogue of millions."""
+_ABOUT = float(np.log(10))
+"""Log of n / df from which on a word may be what an item is about."""
+_SHORTEST = 4
+"""Letters of such a word, at least."""
 _ENTRIES = 20_000
 """Sparse entries multiplied at once, so that the work stays in the processor's cache."""
 
@@ -193,6 +198,13 @@ class WordIndex:
             total.update({int(term): float(weight) for term, weight in zip(*self.row(row), strict=True)})
         spelled = list(self.vocabulary)
         return tuple(spelled[term] for term, _ in total.most_common(k))
+
+    def usual(self, most: int) -> list[str]:
+        """Up to `most` words that an item may be about: of letters, and in most items short of a tenth of them."""
+        spelled = list(self.vocabulary)
+        by_use = (int(term) for term in np.argsort(self._idf, kind="stable"))
+        found = (spelled[term] for term in by_use if self._idf[term] >= _ABOUT and len(spelled[term]) >= _SHORTEST)
+        return list(islice(filter(str.isalpha, found), most))
 
     def times(self, dense: FloatArray) -> FloatArray:
         """The rows times a matrix with a row per word: (n, v) @ (v, k) -> (n, k)."""

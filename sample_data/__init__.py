@@ -38,6 +38,17 @@ def vectors() -> tuple[str, npt.NDArray[np.bytes_], npt.NDArray[np.float16]]:
         return str(kept["model"]), kept["hashes"], kept["vectors"]
 
 
+def probe() -> tuple[str, str]:
+    """Model id of the bundled encoder, and its probe as text (`engine/probe.py`)."""
+    with as_file(files(__name__) / VECTORS) as path, np.load(path, allow_pickle=False) as kept:
+        return str(kept["model"]), str(kept["probe"])
+
+
+def still_useful() -> list[tuple[str, str, bool]]:
+    """Texts written to measure with, none of which was learnt from: title, text, still useful in a year."""
+    return [(case["title"], case["text"], case["useful"]) for case in _lines("still_useful.jsonl")]
+
+
 def _lines(name: str) -> Iterator[dict[str, Any]]:
     for line in (files(__name__) / name).read_text(encoding="utf-8").splitlines():
         yield json.loads(line)

@@ -32,5 +32,5 @@ def question(choice: Choice, item: Item, now: HalfLife | None) -> Choice:
 
 
 def seconds_of(answer: str) -> float | None:
-    """What an answer means; None where the rule or the writer speaks again."""
+    """What an answer means; None where models and rules speak again."""
     return CHOICES[_KEYS[answer]] if answer in _KEYS else None

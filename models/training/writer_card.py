@@ -36,7 +36,7 @@ _COPIED = """\
 Answers are sentences of the item, shortened by rule (of the reasons, which become part of the item, too);"""
 _ONE_JOB = """
 **This size is asked for sentences about an item only.** So small a model learns to copy, and the other jobs hardly: the
-app leaves reasons, topics and half-lives to its rules until another writer is there.
+app leaves reasons to its rules, topics and half-lives to its encoder, until another writer is there.
 """
 _LIMITS = """\
 ## Limits

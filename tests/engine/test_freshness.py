@@ -111,10 +111,11 @@ def test_the_rules_say_the_same_of_what_the_store_reads_for_them(tmp_path: Path)
     ]
     store = Store(tmp_path / "x.db")
     store.import_items((item, content_hash(item)) for item in items)
-    read = all_by_rule(store, len(items))
-    by_item = [by_rule(item) for item in store.all_items()]
-    assert len({in_words(seconds) for seconds in by_item}) == 4
-    np.testing.assert_equal(read, by_item)
+    nothing, some = np.full(len(items), np.nan, np.float32), np.random.default_rng(0).random(len(items), np.float32)
+    assert len({in_words(by_rule(item)) for item in items}) == 4
+    for lasting in (nothing, some):
+        by_item = [by_rule(item, float(p)) for item, p in zip(store.all_items(), lasting, strict=True)]
+        np.testing.assert_equal(all_by_rule(store, lasting), by_item)
     store.close()
 
 

@@ -240,7 +240,7 @@ class ForYou(ItemScreen, inherit_bindings=False):
         self.has_writer = bool(message.status.writer)
         if message.status.note and message.status.events == 0:
             self.say(f"{_WELCOME} · {message.status.note}")
-        if message.status.pending and not self.desk.indexing:
+        if (message.status.pending or not message.status.learnt) and not self.desk.indexing:
             self.desk.indexing = True
             self.ask(self.desk.asks.index, group="index")
 
