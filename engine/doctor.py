@@ -5,7 +5,7 @@ import platform
 import re
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -17,6 +17,7 @@ import numpy as np
 from llmrec.engine.errors import LlmrecError
 from llmrec.engine.facade import Engine
 from llmrec.engine.records import DEFAULT_USER
+from llmrec.models.clean import clean
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ def _process(engine: Engine) -> Iterator[Check]:
     yield Check("llama.cpp", True, f"{_binding()}; {features(says['system'])}; {says['blas'] or 'no BLAS'}")
     threads = says["threads"]
     yield Check("threads", True, f"{threads} of {os.cpu_count()} cores for the encoder, {max(1, threads - 1)} to write")
-    yield Check("offload", True, _offload(says["gpu"], says["offload"]))
+    yield Check("offload", True, _offload(says["gpu"], says["cards"], says["offload"]))
     yield Check("model process", True, f"pid {says['pid']}; sandbox {says['sandbox']}")
 
 
@@ -118,11 +119,12 @@ def features(system: str) -> str:
     return "; ".join(parts) or system
 
 
-def _offload(gpu: bool, layers: dict[str, str]) -> str:
+def _offload(gpu: bool, cards: Sequence[str], layers: dict[str, str]) -> str:
     if not gpu:
         return "none: this build of llama.cpp computes on the processor; CMAKE_ARGS=-DGGML_CUDA=on builds for NVIDIA"
     names = {"embed": "encoder", "write": "writer"}
-    return "; ".join(f"{names[role]}: {where}" for role, where in layers.items()) or "no model is loaded"
+    told = [f"{names[role]}: {where}" for role, where in layers.items()] or ["no model is loaded"]
+    return "; ".join([*told, *(clean(card) for card in cards)])
 
 
 def _ranking(engine: Engine) -> Check:

@@ -98,9 +98,8 @@ class Vectors:
             yield Progress(start, total, _PROBE)
             if cancel is not None and cancel.is_set():
                 return
-            rows.append(
-                self.embedder.embed([embedded_text(i) for i in known.items[start : start + _EXAMPLES]], cancel=cancel)
-            )
+            texts = [embedded_text(item) for item in known.items[start : start + _EXAMPLES]]
+            rows.append(self.embedder.embed(texts, cancel=cancel))
         keep_probe(self._store, self.embedder.model_id, trusted(np.concatenate(rows), known.lasting, known.check))
         yield Progress(total, total, _PROBE)
 

@@ -98,6 +98,8 @@ class _Switch:
         if cancel is not None and cancel.is_set():
             return
         yield from self.vectors.learn_probe(cancel)
+        if cancel is not None and cancel.is_set():
+            return
         self.vectors.texts(_phrases(self._store), cancel)
         items = yield from self._live.read(embedder)
         items.catalogue.fit()  # the slow part of ranking in a new space, done before anyone waits for it

@@ -37,6 +37,8 @@ _REPEATS = (2.0, 2.0, 3)
 """Penalty of a repeated run of tokens, 2 x 2^(length - 3) nats, for llama.cpp's sampler "dry"."""
 _F32 = 0
 """ggml's number for it."""
+_CARDS = (1, 2)
+"""ggml's numbers for graphics cards of their own and for those in a processor."""
 BF16 = 32
 """llama.cpp's number for such a file."""
 _QUANTISED = {"bf16": BF16, "f16": 1, "q8_0": 7, "q4_k_m": 15, "q5_k_m": 17, "q6_k": 18}
@@ -361,10 +363,27 @@ def blas() -> str:
 
     `llama_print_system_info` does not name it: it says what a backend tells of itself, and that of BLAS tells nothing.
     """
+    return next((described for name, _, described in _devices() if name == "BLAS"), "")
+
+
+def graphics_cards() -> list[str]:
+    """What computes beside the processor, such as "NVIDIA H200"."""
+    return [described for _, kind, described in _devices() if kind in _CARDS]
+
+
+def _devices() -> list[tuple[str, int, str]]:
+    """Name, kind and description of all that ggml can compute on."""
     ggml.ggml_backend_dev_count.restype = ctypes.c_size_t
     ggml.ggml_backend_dev_get.argtypes, ggml.ggml_backend_dev_get.restype = [ctypes.c_size_t], ctypes.c_void_p
+    ggml.ggml_backend_dev_type.argtypes = [ctypes.c_void_p]
     for of_device in (ggml.ggml_backend_dev_name, ggml.ggml_backend_dev_description):
         of_device.argtypes, of_device.restype = [ctypes.c_void_p], ctypes.c_char_p
-    devices = map(ggml.ggml_backend_dev_get, range(ggml.ggml_backend_dev_count()))
-    found = (ggml.ggml_backend_dev_description(each) for each in devices if ggml.ggml_backend_dev_name(each) == b"BLAS")
-    return next(found, b"").decode()
+    found = map(ggml.ggml_backend_dev_get, range(ggml.ggml_backend_dev_count()))
+    return [
+        (
+            ggml.ggml_backend_dev_name(each).decode("utf-8", "replace"),
+            int(ggml.ggml_backend_dev_type(each)),
+            ggml.ggml_backend_dev_description(each).decode("utf-8", "replace"),
+        )
+        for each in found
+    ]

@@ -169,11 +169,11 @@ class Worker:
         self._send({"id": number, "is": "done"})
 
     def _health(self, number: int, _: dict[str, Any]) -> None:
-        from llmrec.models.llama import blas, system_info, uses_gpu
+        from llmrec.models.llama import blas, graphics_cards, system_info, uses_gpu
 
         loaded = [role for role, model in (("embed", self._encoder), ("write", self._generator)) if model]
         answer = {"sandbox": self._confined, "threads": self._threads, "loaded": loaded, "system": system_info()}
-        answer |= {"blas": blas(), "offload": self._offload, "gpu": uses_gpu()}
+        answer |= {"blas": blas(), "offload": self._offload, "gpu": uses_gpu(), "cards": graphics_cards()}
         self._send({"id": number, "is": "done", "pid": os.getpid(), **answer})
 
     def _asked_to_stop(self, number: int) -> Callable[[], bool]:

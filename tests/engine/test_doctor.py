@@ -14,7 +14,15 @@ from llmrec.models.hashing import HashingEmbedder
 from llmrec.models.llamacpp import LlamaWriter
 from tests.models.tiny import tiny_llama
 
-SAYS = {"pid": 7, "threads": 4, "system": "CPU : AVX2 = 1 | NEON = 0 | ", "sandbox": "none", "gpu": True, "blas": ""}
+SAYS = {
+    "pid": 7,
+    "threads": 4,
+    "system": "CPU : AVX2 = 1 | NEON = 0 | ",
+    "sandbox": "none",
+    "gpu": True,
+    "cards": [],
+    "blas": "",
+}
 Checked = Callable[..., dict[str, Check]]
 
 
@@ -45,8 +53,13 @@ def test_flags_are_read_as_words(system: str, words: str) -> None:
 
 
 def test_it_says_where_each_model_computes(checked: Checked) -> None:
-    found = checked(offload={"embed": "all 7 layers on the graphics card", "write": "none: the card is full"})
-    assert found["offload"].found == "encoder: all 7 layers on the graphics card; writer: none: the card is full"
+    found = checked(
+        cards=["ACME\x07 9"],
+        offload={"embed": "all 7 layers on the graphics card", "write": "none: the card is full"},
+    )
+    assert (
+        found["offload"].found == "encoder: all 7 layers on the graphics card; writer: none: the card is full; ACME 9"
+    )
     assert "CPU with AVX2" in found["llama.cpp"].found
     assert found["threads"].found.startswith("4 of ")
     assert found["threads"].found.endswith("3 to write")
