@@ -61,6 +61,7 @@ def make_store(path: Path, n: int, seed: int = 0) -> None:
     with Engine.open(path) as engine:
         engine.add_items(items)
         engine.add_vectors([content_hash(item) for item in items], vectors)
+        list(engine.index())  # as an import does
 
 
 def wait_for_bytes(terminal: Terminal, wanted: tuple[bytes, ...], since: float, seconds: float = 20.0) -> float:
