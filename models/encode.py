@@ -5,6 +5,8 @@ side need no barriers inside, so they are faster than one context of two threads
 is busy.
 """
 
+import os
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,8 +17,17 @@ import numpy as np
 
 from llmrec.models import FloatArray
 from llmrec.models.bert_words import MAX_WORD, words
+from llmrec.models.errors import ModelError
 from llmrec.models.gguf_header import Header
-from llmrec.models.llama import BF16, EncoderContext, Weights, multiplies_bfloat16, without_blas
+from llmrec.models.llama import (
+    BF16,
+    Q8_0,
+    EncoderContext,
+    Weights,
+    in_bfloat16,
+    multiplies_bfloat16,
+    without_blas,
+)
 
 _MAX_TOKENS = 512
 """No text counts beyond this, whatever the model could take."""
@@ -26,11 +37,48 @@ _CHARACTERS_PER_TOKEN = 16
 """More than any tokenizer makes of running text; what lies beyond is not even tokenised."""
 
 
+def load(path: str, name: str, header: Header, threads: int, *, on_gpu: bool) -> "Encoder":
+    """Load an encoder; a small one of eight bits as bfloat16, where the processor multiplies that faster.
+
+    Args:
+        path: what llama.cpp opens.
+        name: what errors call it.
+        header: of the file.
+        threads: cores to use.
+        on_gpu: put all layers on the graphics card.
+
+    Raises:
+        ModelError: llama.cpp does not accept the file.
+    """
+    native = not on_gpu and multiplies_bfloat16()
+    kind = header.metadata.get("general.file_type")
+    widened = None
+    if native and kind == Q8_0 and header.size < _LARGE and sys.platform == "linux":
+        widened = _widened(path, name)
+    weights = widened or Weights(path, name, on_gpu=on_gpu)
+    try:
+        return Encoder(weights, header, threads, past_blas=native and (widened is not None or kind == BF16))
+    except ModelError:
+        weights.close()
+        raise
+
+
+def _widened(path: str, name: str) -> Weights | None:
+    """The weights as bfloat16; None, and one line in the log, where that fails: they are used as they are then."""
+    try:
+        with in_bfloat16(path, name) as copy:
+            return Weights(copy, name)
+    except (ModelError, OSError) as exc:
+        os.write(2, f"{name}: read as it is, because {exc}\n".encode())
+        return None
+
+
 class Encoder:
     """A loaded encoder: a tokenizer and its contexts."""
 
-    def __init__(self, weights: Weights, header: Header, threads: int):
+    def __init__(self, weights: Weights, header: Header, threads: int, *, past_blas: bool = False):
         self._weights = weights
+        self.layers = weights.layers
         limit = header.metadata.get("llmrec.max_tokens")
         size = min(_MAX_TOKENS, weights.train_context)
         self.max_tokens = min(limit, size) if isinstance(limit, int) and limit > 2 else size
@@ -43,8 +91,7 @@ class Encoder:
         self._first, self._last = header.token("cls", 101), header.token("seperator", 102)  # sic, in the format
         self._pieces = lru_cache(maxsize=50_000)(self._word_ids)
         contexts, each = (threads, 1) if header.size < _LARGE else (1, threads)
-        fast = header.metadata.get("general.file_type") == BF16 and multiplies_bfloat16()
-        with without_blas() if fast else nullcontext():
+        with without_blas() if past_blas else nullcontext():
             self._contexts = [EncoderContext(weights, self.max_tokens, each) for _ in range(contexts)]
         self._own = threading.local()
         self._spare = list(self._contexts)

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 
+from llmrec.models import sandbox
 from llmrec.models.errors import ModelFailed, ModelRejected
 
 FloatArray = npt.NDArray[np.float32]
@@ -39,8 +40,8 @@ _F32 = 0
 """ggml's number for it."""
 _CARDS = (1, 2)
 """ggml's numbers for graphics cards of their own and for those in a processor."""
-BF16 = 32
-"""llama.cpp's number for such a file."""
+BF16, Q8_0 = 32, 7
+"""llama.cpp's numbers for such files."""
 _QUANTISED = {"bf16": BF16, "f16": 1, "q8_0": 7, "q4_k_m": 15, "q5_k_m": 17, "q6_k": 18}
 """llama.cpp's numbers for the kinds of file that make sense here."""
 
@@ -308,6 +309,26 @@ class DecoderContext(_Context):
         if self._chain is not None:
             lib.llama_sampler_free(self._chain)
             self._chain = None
+
+
+@contextmanager
+def in_bfloat16(path: str, name: str) -> Iterator[str]:
+    """A copy of a GGUF file in memory with its matrices in bfloat16, for as long as it takes to load it. Linux only.
+
+    Raises:
+        ModelFailed: llama.cpp could not.
+    """
+    copy = os.memfd_create(name)
+    try:
+        there = f"/proc/self/fd/{copy}"
+        params = lib.llama_model_quantize_default_params()
+        params.ftype, params.allow_requantize, params.nthread = BF16, True, 1
+        with sandbox.larger_files():
+            if lib.llama_model_quantize(path.encode(), there.encode(), ctypes.byref(params)) != 0:
+                raise ModelFailed(f"llama.cpp could not turn {name} into bfloat16; the log says why.")
+        yield there
+    finally:
+        os.close(copy)
 
 
 def quantize(source: Path, out: Path, ftype: str) -> None:

@@ -12,7 +12,7 @@ import resource
 import signal
 import struct
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
@@ -26,6 +26,8 @@ _NET_TCP = 0b11
 _SCOPES = 0b11
 _LOG_BYTES = 16 << 20
 """No file of the process may grow beyond this, its log included."""
+_COPY_BYTES = 512 << 20
+"""Nor beyond this while a model is copied in memory."""
 _NICE = 5
 _SYSTEM = ("/usr", "/lib", "/lib64", "/etc", "/proc", "/sys", "/dev/urandom")
 
@@ -43,7 +45,8 @@ def limit(*, may_write: bool) -> None:
     _set(resource.RLIMIT_CORE, 0)
     _set(resource.RLIMIT_NOFILE, 256)
     if not may_write:
-        _set(resource.RLIMIT_FSIZE, _LOG_BYTES)
+        _set(resource.RLIMIT_FSIZE, _COPY_BYTES)
+        resource.setrlimit(resource.RLIMIT_FSIZE, _file_sizes(_LOG_BYTES))
     if sys.platform == "linux":
         total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
         _set(resource.RLIMIT_AS, 2 * total + (8 << 30))
@@ -53,6 +56,23 @@ def limit(*, may_write: bool) -> None:
             Path("/proc/self/autogroup").write_text(str(_NICE))
     with contextlib.suppress(OSError):
         os.nice(_NICE)
+
+
+@contextlib.contextmanager
+def larger_files() -> Iterator[None]:
+    """Room for a copy of a small model in memory, which counts as a file."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, _file_sizes(_COPY_BYTES))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def _file_sizes(most: int) -> tuple[int, int]:
+    """The soft limit of that many bytes, if the hard one allows it, and the hard one as it is."""
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    return most if hard == resource.RLIM_INFINITY else min(most, hard), hard
 
 
 def confine(readable: Iterable[Path], writable: Iterable[Path] = ()) -> str:

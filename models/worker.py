@@ -109,7 +109,7 @@ class Worker:
 
     def _take(self, fields: dict[str, Any], *, on_gpu: bool) -> int:
         """Read a file and make its contexts; returns its number of layers."""
-        from llmrec.models.encode import Encoder
+        from llmrec.models import encode
         from llmrec.models.generate import Generator
         from llmrec.models.llama import Weights
 
@@ -120,12 +120,13 @@ class Worker:
             if [stat.st_ino, stat.st_size, stat.st_mtime_ns] != fields["stamp"]:
                 raise ModelRejected(f"{path.name} changed while it was loaded; try again.")
             same = f"/proc/self/fd/{file.fileno()}"  # the file that was checked, whatever the path means by now
-            weights = Weights(same if sys.platform == "linux" else str(path), path.name, on_gpu=on_gpu)
-        try:
+            opened = same if sys.platform == "linux" else str(path)
             if fields["role"] == "embed":
-                self._encoder = Encoder(weights, header, self._threads)
-            else:
-                self._generator = Generator(weights, header, self._threads)
+                self._encoder = encode.load(opened, path.name, header, self._threads, on_gpu=on_gpu)
+                return self._encoder.layers
+            weights = Weights(opened, path.name, on_gpu=on_gpu)
+        try:
+            self._generator = Generator(weights, header, self._threads)
         except ModelError:
             weights.close()
             raise

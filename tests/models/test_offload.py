@@ -4,6 +4,8 @@ No card is needed: the functions of llama.cpp that would find one are replaced.
 """
 
 import os
+import resource
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 from llmrec.models.check import stamp_of
 from llmrec.models.convert import FileType, convert
 from llmrec.models.errors import ModelRejected
+from llmrec.models.gguf_header import read_header
 from llmrec.models.host import Host
 from llmrec.models.llamacpp import LlamaEmbedder
 from llmrec.models.protocol import FrameDecoder
@@ -20,6 +23,7 @@ from llmrec.models.worker import Worker
 from tests.models.tiny import tiny_bert_folder
 
 llama = pytest.importorskip("llmrec.models.llama")
+encode = pytest.importorskip("llmrec.models.encode")
 
 
 class Process:
@@ -154,3 +158,43 @@ def test_an_encoder_in_bfloat16_gives_the_vectors_of_the_one_it_was_made_from(tm
     files = [convert(folder, tmp_path / f"{kind}.gguf", kind, name="x").path for kind in kinds]
     first, second = (LlamaEmbedder(file, host).embed(["a b c", "b"]) for file in files)
     assert ((first * second).sum(axis=1) > 0.999).all()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="files in memory are Linux's")
+@pytest.mark.parametrize(("kind", "able", "widened"), [("q8_0", True, 1), ("q8_0", False, 0), ("f32", True, 0)])
+def test_eight_bits_become_bfloat16_where_that_is_multiplied_faster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: FileType, able: bool, widened: int
+) -> None:
+    made: list[str] = []
+    copied = encode.in_bfloat16
+    monkeypatch.setattr(encode, "multiplies_bfloat16", lambda: able)
+    monkeypatch.setattr(encode, "in_bfloat16", lambda path, name: made.append(name) or copied(path, name))
+    path = convert(tiny_bert_folder(tmp_path / "bert"), tmp_path / "x.gguf", kind).path
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    loaded = encode.load(str(path), "x", read_header(path), 1, on_gpu=False)
+    asis = encode.Encoder(llama.Weights(str(path), "x"), read_header(path), 1)
+    rows = [each.vectors(["a b c", "b"], lambda: False) for each in (loaded, asis)]
+    assert ((rows[0] * rows[1]).sum(axis=1) > 0.999).all()
+    assert len(made) == widened
+    assert resource.getrlimit(resource.RLIMIT_FSIZE) == limits
+    loaded.close()
+    asis.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="files in memory are Linux's")
+def test_what_cannot_be_copied_is_used_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(encode, "multiplies_bfloat16", lambda: True)
+    path = convert(tiny_bert_folder(tmp_path / "bert"), tmp_path / "x.gguf", "q8_0").path
+    header, before = read_header(path), len(os.listdir("/proc/self/fd"))
+    with monkeypatch.context() as patched:
+        patched.setattr(llama.lib, "llama_model_quantize", lambda *_: 1)
+        loaded = encode.load(str(path), "x", header, 1, on_gpu=False)
+    assert loaded.vectors(["a b c"], lambda: False).shape == (1, loaded.dim)
+    loaded.close()
+    assert capfd.readouterr().err.count("x: read as it is") == 1
+    (tmp_path / "x.gguf").write_bytes(b"no model")
+    with pytest.raises(ModelRejected):
+        encode.load(str(path), "x", header, 1, on_gpu=False)
+    assert len(os.listdir("/proc/self/fd")) == before

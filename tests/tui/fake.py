@@ -101,6 +101,7 @@ class FakeEngine:
         self.writing = 0
         """Calls of `write` under way."""
         self.pending = 0
+        self.learnt = True
         self.unmade = 0
         """From which of three steps on a large catalogue is still to be made ready; 0 where it is."""
         self.writer = ""
@@ -371,7 +372,8 @@ class FakeEngine:
     def status(self) -> Status:
         models, items = self.models, len(self._items)
         left = models.missing if models.next else 0
-        return Status(items, len(self._log), self.pending, models.serving, self.writer, "", models.next, left)
+        found = Status(items, len(self._log), self.pending, models.serving, self.writer, "", models.next, left)
+        return replace(found, learnt=self.learnt)
 
     def half_life(self, item: ItemId) -> HalfLife:
         said = [e.control for e in self._live() if e.control is not None and e.control[0] == f"fresh {item}"]
@@ -410,7 +412,7 @@ class FakeEngine:
     def index(self, cancel: Cancel | None = None) -> Iterator[Progress]:
         for done in range(self.pending + 1):
             yield Progress(done, self.pending, "vectors")
-        self.pending = 0
+        self.pending, self.learnt = 0, True
         yield from self.models.switch(len(self._items), cancel)
 
     def setting(self, key: str, default: str = "") -> str:

@@ -331,6 +331,13 @@ async def test_background_vectors_are_made_once_and_shown(opened: Opened) -> Non
         assert "without vectors" not in ui.line("note")
 
 
+async def test_what_the_encoder_has_still_to_learn_is_learnt_in_the_background(opened: Opened) -> None:
+    engine = FakeEngine()
+    engine.learnt = False
+    async with opened(engine):
+        assert engine.learnt
+
+
 async def test_a_burst_of_keys_goes_to_the_line_that_its_first_key_opens(opened: Opened) -> None:
     """Typing faster than the screen answers neither likes nor saves what the words happen to spell."""
     async with opened() as ui:
