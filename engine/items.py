@@ -126,7 +126,7 @@ class Items:
         if lexicon is None or not known:
             return self.catalogue.telling(rows, k)
         vectors: FloatArray = self.catalogue.vectors[known]  # (m, d)
-        return lexicon.nearest(vectors.mean(axis=0) - self._middle, k)
+        return lexicon.nearest(vectors.mean(axis=0) - self._middle, k) or self.catalogue.telling(rows, k)
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -31,7 +31,7 @@ _STEM, _ENDING = 3, 3
 
 @dataclass(frozen=True, slots=True)
 class Lexicon:
-    """m words of one catalogue in one encoder's space."""
+    """m words of one catalogue in one encoder's space; none of a catalogue whose words say nothing."""
 
     words: tuple[str, ...]
     vectors: FloatArray
@@ -40,7 +40,7 @@ class Lexicon:
     @classmethod
     def of(cls, words: Sequence[str], vectors: FloatArray) -> "Lexicon":
         """From the vectors (m, d) that the encoder gave."""
-        return cls(tuple(words), unit(vectors - vectors.mean(axis=0)))
+        return cls(tuple(words), unit(vectors - vectors.mean(axis=0)) if len(words) else vectors)
 
     def nearest(self, direction: FloatArray, k: int) -> tuple[str, ...]:
         """Up to k words nearest to a direction (d,), nearest first; of several forms of a word only the first."""
@@ -86,9 +86,10 @@ class KeptLexicon:
                 return None
             part = missing[start : start + _PART]
             known.update(zip(part, embedder.embed(part, cancel=cancel), strict=True))
-        vectors = np.stack([known[word] for word in words])
-        self._write(embedder.model_id, words, vectors)
-        yield Progress(len(missing), len(missing), "words")
+        vectors = np.stack([known[word] for word in words]) if words else np.zeros((0, embedder.dim), np.float32)
+        if missing:
+            self._write(embedder.model_id, words, vectors)
+            yield Progress(len(missing), len(missing), "words")
         return Lexicon.of(words, vectors)
 
     def _read(self, model: str) -> dict[str, FloatArray]:

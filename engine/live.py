@@ -70,25 +70,24 @@ class Live:
             words_alone = isinstance(self.vectors.embedder, HashingEmbedder)
             self._wanted = not words_alone and self._store.has_untagged()
             if self._wanted and self.kept_words.there:
-                self._lexicon = self.kept_words.load(self._usual_words(), self.vectors.embedder.model_id)
+                words = self.items.catalogue.usual_words(MOST)
+                self._lexicon = self.kept_words.load(words, self.vectors.embedder.model_id)
         return self._lexicon
 
     @property
     def learnt(self) -> bool:
         """Whether the encoder has been asked for what it tells beside meaning: half-lives, and names if wanted."""
-        return self.vectors.probed and not self.missing_words()
+        return self.vectors.probed and not self.lacks_lexicon
 
-    def missing_words(self) -> list[str]:
-        """All words of the lexicon, where it is wanted and still to be learnt."""
-        return self._usual_words() if self.lexicon is None and self._wanted else []
+    @property
+    def lacks_lexicon(self) -> bool:
+        """Whether a lexicon is wanted and still to be learnt."""
+        return self.lexicon is None and self._wanted
 
     def take_lexicon(self, lexicon: Lexicon, version: int) -> None:
         """Name by a lexicon from now on, unless the catalogue has changed since that version."""
         if version == self.version:
             self._lexicon = lexicon
-
-    def _usual_words(self) -> list[str]:
-        return self.items.catalogue.usual_words(MOST)
 
     def build_graph(self) -> Path:
         """Build the graph index of the catalogue and keep it; returns its file.

@@ -13,6 +13,7 @@ from threading import RLock
 from llmrec.engine.embedding import Vectors
 from llmrec.engine.errors import ModelNotFound
 from llmrec.engine.items import Items
+from llmrec.engine.lexicon import MOST
 from llmrec.engine.live import Live
 from llmrec.engine.log import active
 from llmrec.engine.records import Progress
@@ -216,10 +217,11 @@ class Encoders:
         """Let the encoder that ranks learn the catalogue's words, by which interests without tags are named."""
         embedder = self.vectors.embedder
         with self._lock:
-            version = self._live.version
-            words = [] if isinstance(embedder, GoneEncoder) else self._live.missing_words()
-        if not words or (cancel is not None and cancel.is_set()):
+            version, lacks = self._live.version, self._live.lacks_lexicon
+            catalogue = self._live.items.catalogue
+        if not lacks or isinstance(embedder, GoneEncoder) or (cancel is not None and cancel.is_set()):
             return
+        words = catalogue.usual_words(MOST)  # without the lock: it may take a second
         learnt = yield from self._live.kept_words.learn(words, embedder, cancel)
         with self._lock:
             if learnt is not None:

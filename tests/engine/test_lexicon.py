@@ -95,6 +95,17 @@ def test_tags_need_no_words(tmp_path: Path) -> None:
         assert "harbour" not in encoder.asked
 
 
+def test_where_no_word_says_anything_nothing_is_asked_for(tmp_path: Path) -> None:
+    with opened(tmp_path / "a.db", encoder := Encoder()) as engine:
+        engine.add_items([Item(ItemId(f"i{k}"), "Same", "the same") for k in range(3)])
+        assert {progress.what for progress in engine.index()} == {"vectors", "half-lives"}
+        assert engine.status().learnt
+        engine.record("me", ItemId("i1"), Kind.LIKE)
+        assert engine.interests("me")[0].words
+        assert not list((tmp_path).glob("**/words-*"))
+        assert "same" not in encoder.asked
+
+
 def test_only_new_words_are_asked_for(tmp_path: Path) -> None:
     encoder, kept = Encoder(), KeptLexicon(tmp_path, tmp_path / "a.db")
     assert finished(kept.learn(["boats", "flour"], encoder, None)) is not None
