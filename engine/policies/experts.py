@@ -43,17 +43,21 @@ class Expert:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What is mixed, and in which proportions before anything is known of the user."""
+    """What is mixed, and in which proportions before anything is known of the user.
+
+    The session's experts begin with little: with half as much again one random click replaces three of the first ten
+    and not two, and nDCG@10 is the same.
+    """
 
     experts: tuple[Expert, ...] = (
         Expert("likes", WHITE, 0.6),
         Expert("likes", WHITE, 0.5, events=10),
-        Expert("recent", WHITE, 0.15, events=2),
+        Expert("recent", WHITE, 0.1, events=2),
         Expert("likes", WHITE, 0.2, days=30),
-        Expert("recent", PLAIN, 0.25, events=2),
+        Expert("recent", PLAIN, 0.18, events=2),
         Expert("likes", PLAIN, 0.3, days=7),
         Expert("words", WORDS, 0.45, events=10),
-        Expert("recent", WORDS, 0.1, events=2),
+        Expert("recent", WORDS, 0.07, events=2),
     )
     length: float = 0.8
     """Prior weight of how much is written about an item."""
