@@ -1,7 +1,8 @@
 """`why` in words: the writer may phrase the computed evidence, and nothing else; what does not hold is dropped.
 
-The evidence is handed over as plain facts. A sentence holds if its names, numbers and deeds all stand in the facts or
-in the item, and if it names any of the evidence at all. It is checked while it is written: a wrong one ends early.
+The evidence is handed over as plain facts. A sentence holds if its names, numbers, deeds and quotations all stand in
+the facts or in the item, and if it names any of the evidence at all. It is checked while it is written: a wrong one
+ends early.
 """
 
 import re
@@ -34,6 +35,9 @@ _DEEDS = {
 }
 _DEED_WORDS = frozenset({*_DEEDS.values(), "like", "likes", "dislike", "dislikes", "hated"} - {"read", "saw"})
 _WORD = re.compile(r"\d+(?:[.,:]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)*|[^\W_]+")
+_QUOTE = re.compile(r'["“]([^"“”]+)["”]')
+_AROUND = " .,;:!?"
+"""What may stand inside quotation marks without being quoted."""
 _COUNTS = {"two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9"}
 _OPENERS = frozenset(
     """
@@ -102,7 +106,9 @@ def _line(interest: str, deed: str, past: Sequence[str], amount: float) -> str:
 
 
 def holds(sentence: str, found: Facts, item: Item) -> bool:
-    """Whether every name, number and deed of a sentence stands in the facts or in the item."""
+    """Whether every name, number, deed and quotation of a sentence stands in the facts or in the item."""
+    if not _quoted(sentence, found, item):
+        return False
     source = set(_words(f"{' '.join(found.lines)} {item.title} {item.text} {item.source} {' '.join(item.tags)}"))
     deeds = set(_words(" ".join(found.lines)))
     for place, word in enumerate(_WORD.findall(sentence)):
@@ -120,6 +126,12 @@ def holds(sentence: str, found: Facts, item: Item) -> bool:
         if not known:
             return False
     return True
+
+
+def _quoted(sentence: str, found: Facts, item: Item) -> bool:
+    """Whether what stands between quotation marks was said letter by letter, as a title must be."""
+    said = " ".join([*found.lines, item.title, item.text]).casefold()
+    return all(quote.strip(_AROUND).casefold() in said for quote in _QUOTE.findall(sentence))
 
 
 def says_something(sentence: str, found: Facts) -> bool:

@@ -55,6 +55,7 @@ def test_without_events_there_is_nothing_to_phrase() -> None:
         "Because you liked two items of sailing.",
         "Without Tide tables it would stand at rank 9.",
         "Your likes of sailing lift this bowline.",
+        "You liked “Tide tables,” which is about sailing.",
         "Sourdough, which you disliked, lowers it.",
         "Tide tables’s readers find a bowline here in 4 seconds.",
     ],
@@ -75,6 +76,8 @@ def test_what_the_facts_say_holds(sentence: str) -> None:
         "You bought Night boats.",
         "You liked Tide tables in 1998.",
         "It would stand at rank 29.",
+        'You liked "Tide tabels" too.',  # a title with a letter too few or too many
+        'You liked "tide boats" too.',
     ],
 )
 def test_what_they_do_not_say_does_not(sentence: str) -> None:
