@@ -165,7 +165,7 @@ def named_right(seed: int = 0) -> tuple[int, int, int]:
         held = engine.items_in_memory
         words = held.catalogue.usual_words(MOST)
         lexicon = Lexicon.of(words, engine.embed_texts(words))
-        named = [[held.name_of(ids, how, 1) for ids in groups] for how in (lexicon, None)]
+        named = [[held.name_of(ids, how, 1) for ids in groups] for how in (lambda: lexicon, lambda: None)]
     told = [_tag_words([tags[id] for id in ids]) for ids in groups]
     right = [sum(name[0][:_STEM] in words for name, words in zip(each, told, strict=True)) for each in named]
     return len(groups), right[0], right[1]

@@ -76,9 +76,14 @@ class Vectors:
         return self.embedder.embed([embedded_text(item) for item in items])
 
     @property
+    def words_alone(self) -> bool:
+        """Whether a hashing of words stands for an encoder: there is nothing to learn from it."""
+        return isinstance(self.embedder, HashingEmbedder)
+
+    @property
     def probed(self) -> bool:
-        """Whether `learn_probe` has nothing to do: it has been done, or words alone stand for an encoder."""
-        return isinstance(self.embedder, HashingEmbedder) or bool(self._store.setting(_key(self.embedder.model_id)))
+        """Whether `learn_probe` has nothing to do."""
+        return self.words_alone or bool(self._store.setting(_key(self.embedder.model_id)))
 
     def learn_probe(self, cancel: Cancel | None) -> Iterator[Progress]:
         """Fit the probe of this encoder and keep it, or take the one that ships; yields nothing where that was done.

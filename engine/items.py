@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter, OrderedDict
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -104,12 +104,12 @@ class Items:
         some = self.catalogue.vectors[spread(len(self), SAMPLE)]
         return np.asarray(some.mean(axis=0), np.float32)
 
-    def name_of(self, ids: Sequence[ItemId], lexicon: Lexicon | None, k: int = 3) -> tuple[str, ...]:
+    def name_of(self, ids: Sequence[ItemId], lexicon: Callable[[], Lexicon | None], k: int = 3) -> tuple[str, ...]:
         """Up to k words for a group of items: the tags they share, the nearest words, or their most telling ones.
 
         Args:
             ids: the group.
-            lexicon: of this catalogue, where its words have vectors.
+            lexicon: gives that of this catalogue, where its words have vectors; not asked where tags name the group.
             k: most words.
 
         A tag counts by its place among an item's tags (the first says most) times log(n / items that carry it), so
@@ -123,10 +123,11 @@ class Items:
             return tuple(tag for tag, _ in weights.most_common(k))
         rows = self.rows_of(ids)
         known = [row for row in rows if self.known[row]]
-        if lexicon is None or not known:
+        words = lexicon() if known else None
+        if words is None:
             return self.catalogue.telling(rows, k)
         vectors: FloatArray = self.catalogue.vectors[known]  # (m, d)
-        return lexicon.nearest(vectors.mean(axis=0) - self._middle, k) or self.catalogue.telling(rows, k)
+        return words.nearest(vectors.mean(axis=0) - self._middle, k) or self.catalogue.telling(rows, k)
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -1,5 +1,6 @@
 """The fitted words and joint space of a catalogue in a cache file, so that a start need not fit them again."""
 
+import os
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -53,13 +54,18 @@ class KeptSpace:
         words, joint = fitted
         arrays: dict[str, Any] = {name: getattr(joint.space, name) for name in _SPACE}
         arrays |= {**words.arrays(), "rows": joint.rows, "inverse_lengths": joint.inverse_lengths, "key": key}
-        part = self._file.with_suffix(".part.npz")
-        try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            np.savez(part, **arrays)
-            part.replace(self._file)
-        except OSError:
-            part.unlink(missing_ok=True)  # no room for a cache is no reason to fail
+        put_arrays(self._file, arrays)
+
+
+def put_arrays(file: Path, arrays: dict[str, Any]) -> None:
+    """Write a cache file in one move; nothing where it cannot be written: no room for a cache is no reason to fail."""
+    part = file.with_suffix(f".{os.getpid()}.part.npz")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(part, **arrays)
+        part.replace(file)
+    except OSError:
+        part.unlink(missing_ok=True)
 
 
 def name_of(store: Path | None) -> str:

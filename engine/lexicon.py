@@ -6,7 +6,6 @@ is taken from the words, the mean of all items from the items. On the bundled it
 word is the tag's twice as often as the group's own most telling word by tf-idf is (`tests/engine/test_lexicon.py`).
 """
 
-import os
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -16,7 +15,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from llmrec.engine.kept_space import name_of
+from llmrec.engine.kept_space import name_of, put_arrays
 from llmrec.engine.records import Progress
 from llmrec.engine.vectors import unit
 from llmrec.models import Embedder, FloatArray
@@ -108,14 +107,9 @@ class KeptLexicon:
     def _write(self, model: str, words: Sequence[str], vectors: FloatArray) -> None:
         if self._file is None:
             return
-        part = self._file.with_suffix(f".{os.getpid()}.part.npz")
-        try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            spelled = np.frombuffer("\n".join(words).encode(), np.uint8)
-            np.savez(part, words=spelled, vectors=vectors.astype(np.float16), key=_key(model, words))
-            part.replace(self._file)
-        except OSError:
-            part.unlink(missing_ok=True)  # no room for a cache is no reason to fail
+        spelled = np.frombuffer("\n".join(words).encode(), np.uint8)
+        arrays = {"words": spelled, "vectors": vectors.astype(np.float16), "key": _key(model, words)}
+        put_arrays(self._file, arrays)
 
 
 def _forms(one: str, other: str) -> bool:

@@ -14,7 +14,6 @@ from llmrec.engine.person import LateEvent, Person
 from llmrec.engine.records import Progress
 from llmrec.engine.store import Store
 from llmrec.models import Embedder
-from llmrec.models.hashing import HashingEmbedder
 
 
 class Live:
@@ -29,13 +28,11 @@ class Live:
         self._cache = cache
         self._kept = KeptSpace(cache, store.path)
         self._graph = KeptGraph(cache, store.path)
-        self.kept_words = KeptLexicon(cache, store.path)
+        self.kept_lexicon = KeptLexicon(cache, store.path)
         self._items: Items | None = None
         self._lexicon: Lexicon | None = None
         self._sought = -1
         """The version at which the lexicon was looked for."""
-        self._wanted = False
-        """Whether there is an encoder, and an item without tags."""
         self._people: dict[str, Person] = {}
         self.version = 0
         """Rises whenever the catalogue must be read again."""
@@ -62,16 +59,13 @@ class Live:
         """The catalogue in an encoder's space; see `Items.read`."""
         return Items.read(self._store, embedder.model_id, embedder.dim, self._cache)
 
-    @property
     def lexicon(self) -> Lexicon | None:
-        """The vectors of the catalogue's words, where items without tags want names and it has been learnt."""
+        """The vectors of the catalogue's words, where they have been learnt; read when first asked for."""
         if self._sought != self.version:
             self._sought, self._lexicon = self.version, None
-            words_alone = isinstance(self.vectors.embedder, HashingEmbedder)
-            self._wanted = not words_alone and self._store.has_untagged()
-            if self._wanted and self.kept_words.there:
+            if self.kept_lexicon.there and not self.vectors.words_alone:
                 words = self.items.catalogue.usual_words(MOST)
-                self._lexicon = self.kept_words.load(words, self.vectors.embedder.model_id)
+                self._lexicon = self.kept_lexicon.load(words, self.vectors.embedder.model_id)
         return self._lexicon
 
     @property
@@ -81,13 +75,13 @@ class Live:
 
     @property
     def lacks_lexicon(self) -> bool:
-        """Whether a lexicon is wanted and still to be learnt."""
-        return self.lexicon is None and self._wanted
+        """Whether a lexicon is wanted, because some item has no tags, and still to be learnt."""
+        return not self.vectors.words_alone and self._store.has_untagged() and self.lexicon() is None
 
     def take_lexicon(self, lexicon: Lexicon, version: int) -> None:
         """Name by a lexicon from now on, unless the catalogue has changed since that version."""
         if version == self.version:
-            self._lexicon = lexicon
+            self._sought, self._lexicon = version, lexicon
 
     def build_graph(self) -> Path:
         """Build the graph index of the catalogue and keep it; returns its file.

@@ -222,7 +222,7 @@ class Encoders:
         if not lacks or isinstance(embedder, GoneEncoder) or (cancel is not None and cancel.is_set()):
             return
         words = catalogue.usual_words(MOST)  # without the lock: it may take a second
-        learnt = yield from self._live.kept_words.learn(words, embedder, cancel)
+        learnt = yield from self._live.kept_lexicon.learn(words, embedder, cancel)
         with self._lock:
             if learnt is not None:
                 self._live.take_lexicon(learnt, version)
