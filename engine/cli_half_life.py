@@ -13,7 +13,8 @@ from llmrec.engine.records import DEFAULT_USER, ItemId
 from llmrec.engine.wording import count
 
 AT_IMPORT = 200
-"""Items that a writer judges when they are imported; the others wait for `judge`, or for a quiet moment of the app."""
+"""Items that a writer judges when they are imported, where the encoder does not; the others wait for `judge`, or for a
+quiet moment of the app."""
 _AS_BEFORE = "auto"
 
 
@@ -45,15 +46,15 @@ def _said(found: HalfLife) -> str:
 @with_catalogue
 def judge(engine: Engine, most: int | None) -> None:
     """Let the writer say of each item whether it will be useful in a year; a stop keeps what is done."""
-    if not engine.status().composer:
+    if not engine.status().judge:
         click.echo("no writer is in use that can judge; the encoder and rules do. `llmrec models list` shows writers.")
     else:
         judge_items(engine, most)
 
 
-def judge_items(engine: Engine, most: int | None) -> None:
-    """Judge what waits, the newest first, under a bar; nothing without a writer."""
-    waiting = list(engine.unjudged())
+def judge_items(engine: Engine, most: int | None, *, unknown: bool = False) -> None:
+    """Judge what waits, of it only what is `unknown` to the encoder, under a bar; nothing without a writer."""
+    waiting = list(engine.unjudged(unknown=unknown))
     if not waiting:
         return
     done = 0
@@ -63,4 +64,4 @@ def judge_items(engine: Engine, most: int | None) -> None:
             done = progress.done
     rest = len(waiting) - done
     more = f"; {rest} wait for `llmrec judge` or a quiet moment of the app" if rest else ""
-    click.echo(f"{count(done, 'half-life', 'half-lives')} judged by {engine.status().composer.split('@')[0]}{more}.")
+    click.echo(f"{count(done, 'half-life', 'half-lives')} judged by {engine.status().judge.split('@')[0]}{more}.")

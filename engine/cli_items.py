@@ -35,7 +35,7 @@ def import_(engine: Engine, files: tuple[Path, ...], domain: str | None, skip_ba
     click.echo(f"{new} new and {updated} updated items.")
     if not no_index:
         _index(engine)
-        judge_items(engine, AT_IMPORT)
+        judge_items(engine, AT_IMPORT, unknown=True)
 
 
 def _skipped(problems: Problems) -> None:

@@ -48,7 +48,7 @@ from llmrec.engine.shelving import Models
 from llmrec.engine.store import Store
 from llmrec.engine.switching import Encoders, Successor, beside, on_shelf, serving
 from llmrec.engine.writing import Desk
-from llmrec.models import Embedder, FloatArray, Writer
+from llmrec.models import JOBS, Embedder, FloatArray, Writer, does
 from llmrec.models.host import Host
 from llmrec.models.shelf import Shelf
 
@@ -639,9 +639,12 @@ class Engine:
             said = self._half_lives.correct(user, self.item(item), seconds, now)
             return self._lists.answer(user, view, now, Change(Kind.LIKE, ItemId(""), said), started)
 
-    def unjudged(self, first: Sequence[ItemId] = ()) -> Iterator[ItemId]:
-        """Items whose half-life the writer in use has still to judge: `first` of all, then the newest."""
-        return self._half_lives.unjudged(first)
+    def unjudged(self, first: Sequence[ItemId] = (), *, unknown: bool = False) -> Iterator[ItemId]:
+        """Items whose half-life the writer in use has still to judge: `first` of all, then the newest.
+
+        With `unknown`, only those that the encoder tells nothing of.
+        """
+        return self._half_lives.unjudged(first, unknown=unknown)
 
     def judge(self, ids: Sequence[ItemId], cancel: Cancel | None = None) -> Iterator[Progress]:
         """Let the writer say of items whether they will still be useful in a year; nothing without a writer.
@@ -716,9 +719,9 @@ class Engine:
     def _take_writer(self) -> None:
         """Give the writer and the vectors in use to those who write."""
         self._desk = Desk(self._store, self._writer, self._live.vectors.texts)
-        self._composer = self._writer if self._writer is not None and not self._writer.copies_only else None
-        self._half_lives = HalfLives(self._store, self._live, self._composer, self._lock)
-        self._namer = Namer(self._store, self._live, self._composer)
+        _, self._composer, namer, judge = (self._writer if does(self._writer, job) else None for job in JOBS)
+        self._half_lives = HalfLives(self._store, self._live, judge, self._lock)
+        self._namer = Namer(self._store, self._live, namer)
 
     def _vector_of(self, item: ItemId) -> FloatArray:
         """Unit vector (d,) of an item; zeros where it has none yet."""
@@ -736,10 +739,11 @@ class Engine:
         items, following = self._store.count_items(), self._encoders.next
         left = items - self._store.covered(following)[0] if following else 0
         events = self._store.count_events()
-        composer = self._composer.model_id if self._composer is not None else ""
+        composer, judge = self._composer.model_id if self._composer is not None else "", self._half_lives.by
         with self._lock:
             learnt = not pending and self._live.learnt
-        return Status(items, events, pending, self.encoder_id, writer, self._note, following, left, composer, learnt)
+        models = (writer, self._note, following, left, composer, judge)
+        return Status(items, events, pending, self.encoder_id, *models, learnt)
 
     def model_process(self) -> dict[str, Any]:
         """What the model process says of itself: sandbox, threads, processor features; empty where there is none.

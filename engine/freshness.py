@@ -1,7 +1,10 @@
 """Half-lives of single items: who said them, the user's corrections, and the writer's judgement in quiet moments.
 
 A correction is an entry of the log, so `undo` takes it back like everything else. What a writer judged is kept until
-the item's content changes or another writer is used; the array that ranking reads changes in place.
+the item's content changes or other models are used; the array that ranking reads changes in place.
+
+A writer that was trained on this very question (`Writer.jobs`) is a small one, and an encoder that knows the answer is
+right more often: it judges what the encoder does not know. Any other writer is larger, and judges everything.
 """
 
 import math
@@ -38,15 +41,18 @@ class HalfLives:
         self._lock = lock
         self._of_nothing: float | None = None
 
+    @property
+    def by(self) -> str:
+        """Id of the writer that judges; "" where none does."""
+        return self._writer.model_id if self._writer is not None else ""
+
     def of(self, item: Item) -> HalfLife:
         """An item's half-life: the user's word, else a writer's judgement, else by its tags, its vector and rules."""
         said = self._store.half_life(item.id)
         if said is not None:
             return HalfLife(*said)
         with self._lock:
-            items = self._live.items
-            lasting = float(items.lasting[items.rows[item.id]]) if item.id in items.rows else math.nan
-            encoder = self._live.vectors.embedder.model_id
+            lasting, encoder = self._lasting(item.id), self._live.vectors.embedder.model_id
         seconds = half_life.by_rule(item, lasting)
         by = "rule" if math.isnan(lasting) or half_life.declared(item) else encoder
         return HalfLife(seconds, by if math.isfinite(seconds) else "")
@@ -68,18 +74,22 @@ class HalfLives:
             if row is not None:
                 self._live.items.half_lives[row] = self.of(item).seconds
 
-    def unjudged(self, first: Sequence[ItemId] = ()) -> Iterator[ItemId]:
-        """Items that neither the user, their source nor the writer in use has judged: `first`, then the newest."""
+    def unjudged(self, first: Sequence[ItemId] = (), *, unknown: bool = False) -> Iterator[ItemId]:
+        """Items that neither the user, their source nor the writer in use has judged: `first`, then the newest.
+
+        With `unknown`, only those that the encoder tells nothing of.
+        """
         if self._writer is None:
             return
         done = (USER, self._writer.model_id)
+        unknown = unknown or self._writer.jobs is not None
         said = {item for item, (_, by) in self._store.half_lives().items() if by in done}
         columns = self._store.columns()
         order = sorted(range(len(columns.ids)), key=lambda row: -_known(float(columns.published[row])))
         waiting = [i for i in dict.fromkeys([*first, *(columns.ids[row] for row in order)]) if i not in said]
         for start in range(0, len(waiting), _PAGE):
             for item in self._store.items(waiting[start : start + _PAGE]):
-                if not half_life.declared(item):
+                if not half_life.declared(item) and not (unknown and math.isfinite(self._lasting(item.id))):
                     yield item.id
 
     def judge(self, ids: Sequence[ItemId], cancel: Cancel | None) -> Iterator[Progress]:
@@ -92,18 +102,32 @@ class HalfLives:
             return
         for done, id in enumerate(ids):
             yield Progress(done, len(ids), "half-lives")
-            odds = self._odds(self._writer, self._store.item(id), cancel)
-            if odds is None:
+            item = self._store.item(id)
+            seconds = self._judged(self._writer, item, cancel)
+            if seconds is None:
                 return
-            if self._of_nothing is None:
-                self._of_nothing = self._odds(self._writer, _NOTHING, cancel)
-            if self._of_nothing is None:
-                return
-            p = half_life.probability(odds, self._of_nothing)
-            self._store.save_half_life(id, half_life.from_probability(p), self._writer.model_id)
-            self.apply(self._store.item(id))
+            self._store.save_half_life(id, seconds, self._writer.model_id)
+            self.apply(item)
         if ids:
             yield Progress(len(ids), len(ids), "half-lives")
+
+    def _judged(self, writer: Writer, item: Item, cancel: Cancel | None) -> float | None:
+        """Seconds by a writer; None when cancelled. One that was not trained on the question is calibrated."""
+        odds = self._odds(writer, item, cancel)
+        if odds is None:
+            return None
+        if writer.jobs is not None:
+            return half_life.by_rule(item, half_life.probability(odds))
+        if self._of_nothing is None:
+            self._of_nothing = self._odds(writer, _NOTHING, cancel)
+        if self._of_nothing is None:
+            return None
+        return half_life.from_probability(half_life.probability(odds, self._of_nothing))
+
+    def _lasting(self, id: ItemId) -> float:
+        """P(still useful in a year) by the encoder; nan where it does not know."""
+        items = self._live.items
+        return float(items.lasting[items.rows[id]]) if id in items.rows else math.nan
 
     @staticmethod
     def _odds(writer: Writer, item: Item, cancel: Cancel | None) -> float | None:

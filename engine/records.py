@@ -289,6 +289,8 @@ class Status:
     next_pending: int = 0
     """Items without a vector of it yet."""
     composer: str = ""
-    """The writer, where it also phrases reasons, names interests and judges half-lives; "" where it only copies."""
+    """The writer, where it phrases reasons; "" where it was not trained to."""
+    judge: str = ""
+    """The writer, where it judges half-lives; "" where it was not trained to."""
     learnt: bool = True
     """Whether the encoder has been asked how long items stay worth reading, and for names; `index` does it."""

@@ -60,6 +60,11 @@ class Prompt:
     """Trusted end of the prompt: the angle, or the question."""
 
 
+JOBS = ("texts", "reasons", "topics", "half-lives")
+"""What a writer is asked for: sentences about an item, why it stands where it stands, names of interests, and whether
+an item will still be useful in a year."""
+
+
 class Writer(Protocol):
     """Continues prompts, and says how probable a continuation is."""
 
@@ -69,7 +74,14 @@ class Writer(Protocol):
 
     @property
     def copies_only(self) -> bool:
-        """Whether it only picks and copies sentences of the item: then it is asked for nothing else, and held to it."""
+        """Whether its sentences are picked and copied from the item: then it is held to that."""
+
+    @property
+    def jobs(self) -> frozenset[str] | None:
+        """Those of `JOBS` that it was trained on, in the very words of `prompts`: it is asked for no other.
+
+        None for a writer that was made for anything: it is asked for all, and its yes and no are calibrated.
+        """
 
     def stream(
         self,
@@ -95,3 +107,8 @@ class Writer(Protocol):
 
     def close(self) -> None:
         """End the process that holds the weights."""
+
+
+def does(writer: Writer | None, job: str) -> bool:
+    """Whether a writer is there that may be asked for one of `JOBS`."""
+    return writer is not None and (writer.jobs is None or job in writer.jobs)

@@ -4,13 +4,13 @@ Nothing is loaded or hashed before it is needed, and nothing here imports llama.
 """
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from llmrec.models import FloatArray, Prompt
+from llmrec.models import JOBS, FloatArray, Prompt
 from llmrec.models.errors import ModelError, ModelFailed
 from llmrec.models.gguf_header import read_header
 from llmrec.models.hashes import HashCache
@@ -18,8 +18,8 @@ from llmrec.models.host import Host, ModelFile
 
 _SLICE = 4_000
 """Characters sent at once: about half a second of work, so that an urgent request never waits longer."""
-COPIES_ONLY = "llmrec.copies_only"
-"""Key of a GGUF header."""
+COPIES_ONLY, JOBS_KEY = "llmrec.copies_only", "llmrec.jobs"
+"""Keys of a GGUF header; jobs are parted by commas."""
 _CUT = 16_000
 """Characters of one text that are sent; many more than any encoder's token cap takes."""
 
@@ -126,13 +126,24 @@ class LlamaEmbedder(_LlamaModel):
 class LlamaWriter(_LlamaModel):
     """Texts by a decoder in the model process."""
 
-    @cached_property
+    @property
     def copies_only(self) -> bool:
-        """Whether the file says so of itself; not of one that cannot be read, which whoever uses it will hear."""
+        """Whether the file says so of itself."""
+        return self._says.get(COPIES_ONLY) is True
+
+    @property
+    def jobs(self) -> frozenset[str] | None:
+        """Those that the file says it was trained on, as `Writer.jobs`."""
+        named = self._says.get(JOBS_KEY, "texts" if self.copies_only else None)
+        return frozenset(named.split(",")) & frozenset(JOBS) if isinstance(named, str) else None
+
+    @cached_property
+    def _says(self) -> Mapping[str, object]:
+        """The header; empty for a file that cannot be read, which whoever uses it will hear."""
         try:
-            return read_header(self._path).metadata.get(COPIES_ONLY) is True
+            return read_header(self._path).metadata
         except ModelError:
-            return False
+            return {}
 
     @property
     def _file(self) -> ModelFile:

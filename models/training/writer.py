@@ -22,7 +22,7 @@ from llmrec.models.training.writer_run import Run
 
 log = logging.getLogger(__name__)
 _STAGES = tuple(dict.fromkeys(stage.name for recipe in RECIPES.values() for stage in recipe.stages))
-_STEPS = ("prepare", "tokenizer", *_STAGES, "export", "evaluate", "card", "ship", "all")
+_STEPS = ("prepare", "tokenizer", "questions", *_STAGES, "export", "evaluate", "card", "ship", "all")
 
 
 @click.command()
@@ -93,6 +93,8 @@ def _do(step: str, run: Run, stop: _Stop) -> None:
         steps.prepare_data(run)
     if step in ("tokenizer", "all"):
         steps.make_tokenizer(run)
+    if step in ("questions", "all"):
+        steps.ask_short(run)
     names = [stage.name for stage in run.recipe.stages]
     if step in _STAGES and step not in names:
         raise ModelError(f"The size {run.size} has no stage {step}; its stages are {', '.join(names)}.")

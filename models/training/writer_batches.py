@@ -1,6 +1,6 @@
 """Batches of the writer's training: batch k is a pure function of k, so a run goes on exactly where it stopped."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -53,9 +53,18 @@ class Batch:
 class Mixture:
     """Plain text and examples in the shares of a stage."""
 
-    def __init__(self, stream: Ids, rows: Rows, stage: Stage, shape: Shape, papers: Rows | None = None):
-        """Read windows of a context's tokens from a stream, and rows; those of papers by themselves, if any."""
+    def __init__(
+        self,
+        stream: Ids,
+        rows: Rows,
+        stage: Stage,
+        shape: Shape,
+        papers: Rows | None = None,
+        short: Sequence[Rows] = (),
+    ):
+        """Read windows of a context's tokens from a stream, and rows; papers and short questions by themselves."""
         self._stream, self._rows, self._papers, self._stage = stream, rows, papers, stage
+        self._short = [(rows, w) for rows, w in zip(short, stage.short, strict=False) if w and len(rows)]
         self._context, self._vocabulary = shape.context, shape.vocabulary
         self._windows = len(stream) // shape.context
         self._plans: dict[tuple[int, int], list[npt.NDArray[np.int64]]] = {}
@@ -73,8 +82,12 @@ class Mixture:
         number -= texts
         papers = int((number + 1) * self._stage.papers)
         if self._papers is not None and papers > int(number * self._stage.papers):
-            return self._sheets(self._papers, papers - 1)
-        return self._sheets(self._rows, number - papers)
+            return self._examples(self._papers, papers - 1)
+        return self._examples(self._rows, number - papers)
+
+    def short(self, number: int) -> list[tuple[Batch, float]]:
+        """A batch of each short question beside batch `number`, with its weight; only answers count, all alike."""
+        return [(self._sheets(rows, number, prompt_share=0.0, opening=1.0), weight) for rows, weight in self._short]
 
     def texts(self) -> Iterator[Batch]:
         """Every window once, in order."""
@@ -120,14 +133,17 @@ class Mixture:
         batch.weights[:, : batch.ids.shape[1] - copied + 1] = 0
         return batch
 
-    def _sheets(self, source: Rows, number: int) -> Batch:
+    def _examples(self, source: Rows, number: int) -> Batch:
+        return self._sheets(source, number, self._stage.prompt_share, self._stage.opening)
+
+    def _sheets(self, source: Rows, number: int, prompt_share: float, opening: float) -> Batch:
         """Rows in an order of their own in every pass; a pass has as many batches as the first."""
         epoch, place = divmod(number, len(self._plan(source, 0)))
         batches = self._plan(source, epoch)
         rows = batches[place % len(batches)]
         rng = np.random.default_rng([self._stage.seed, number])
         chosen = [source.row(int(n)) for n in rows]
-        return sheet_batch(chosen, self._stage.prompt_share, rng, self._stage.opening)
+        return sheet_batch(chosen, prompt_share, rng, opening)
 
     def _plan(self, source: Rows, epoch: int) -> list[npt.NDArray[np.int64]]:
         key = (id(source), epoch)

@@ -24,8 +24,10 @@ words are a model's.
 | SciTLDR, train and dev | summaries | Apache-2.0 |
 | `why-amazon`, `why-google`, `why-yelp` | reasons for given interests | Apache-2.0; machine-written |
 
-{answers} facts of made-up histories, worded by rule. The labels of "still useful in a year" are made by
-rule. Pairs whose answer names what the item does not contain were dropped. Kept out: a fiftieth of all titles,
+{answers} facts of made-up histories, worded by rule. The topic of a text are those of its words, names aside,
+that lie nearest to it in the space of llmrec-embed. Whether a text lasts is known because it was told that way: parts
+of documents among phrases of news, offers and notices, or of what lasts, which people wrote for it. Pairs whose answer
+names what the item does not contain were dropped. Kept out: a fiftieth of all titles,
 SciTLDR's test half, and everything that shares a title or a sentence with the bundled catalogues or the evaluation
 sets.
 """
@@ -34,9 +36,9 @@ Answers are sentences of the item, shortened by rule; first sentences of films a
 contains; people's summaries; reasons written by a machine;"""
 _COPIED = """\
 Answers are sentences of the item, shortened by rule (of the reasons, which become part of the item, too);"""
-_ONE_JOB = """
-**This size is asked for sentences about an item only.** So small a model learns to copy, and the other jobs hardly: the
-app leaves reasons to its rules, topics and half-lives to its encoder, until another writer is there.
+_NO_REASONS = """
+**This size is not asked why an item stands where it stands.** So small a model learns to copy and to answer in a word;
+what it phrased of evidence was right half of the time, so the app leaves that to its rules.
 """
 _LIMITS = """\
 ## Limits
@@ -59,7 +61,7 @@ def card(recipe: Recipe, size: str, done: Mapping[str, int], found: Evaluation, 
         [
             "# llmrec-write",
             _ABOUT.format(answers=_COMPOSED if recipe.composed else _COPIED),
-            *([] if recipe.composed else [_ONE_JOB]),
+            *([] if "reasons" in recipe.jobs else [_NO_REASONS]),
             _table("Documents and examples", ("what", "count"), [(k, f"{v:,}") for k, v in sorted(counts.items())]),
             _training(recipe, size, done),
             _verdict(found),
@@ -82,11 +84,16 @@ def _training(recipe: Recipe, size: str, done: Mapping[str, int]) -> str:
             f"{stage.echo:g}",
             f"{stage.opening:g}",
             f"{stage.papers:g}",
+            " and ".join(f"{weight:g}" for weight in stage.short),
             f"{stage.rate:g}",
         )
         for stage in recipe.stages
     ]
-    averaged = f"\nThe file is the mean of the weights after the last {recipe.averaged} stages.\n"
+    begun = [stage for stage in recipe.stages if stage.begins > 1]
+    means = [f"`{s.name}` begins with the mean of the weights after the {s.begins} stages before it." for s in begun]
+    last = (
+        f"The file is {1 - recipe.kept:g} of the last weights and {recipe.kept:g} of those the last stage began with."
+    )
     return (
         f"## Training\nSize `{size}`: width {shape.width}, {shape.layers} layers, {shape.heads} heads, feed-forward "
         f"{shape.feed_forward}, context {shape.context}, {shape.vocabulary:,} tokens.\n\n"
@@ -100,11 +107,12 @@ def _training(recipe: Recipe, size: str, done: Mapping[str, int]) -> str:
                 "copies of any tokens",
                 "weight of openings",
                 "papers among examples",
+                "weight of the short questions",
                 "highest rate",
             ),
             rows,
         )
-        + (averaged if recipe.averaged > 1 else "")
+        + "".join(f"\n{line}\n" for line in [*means, *([last] if recipe.kept else [])])
     )
 
 

@@ -1,6 +1,7 @@
 """The trained writer as a GGUF file that llama.cpp reads; needs neither llama.cpp nor the original checkpoint."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -8,7 +9,8 @@ import gguf
 import numpy as np
 from gguf import GGMLQuantizationType, LlamaFileType
 
-from llmrec.models.llamacpp import COPIES_ONLY
+from llmrec.models import JOBS
+from llmrec.models.llamacpp import COPIES_ONLY, JOBS_KEY
 from llmrec.models.training.writer_model import NORM_EPSILON, ROPE_BASE, Decoder
 from llmrec.models.training.writer_tokens import END_ID
 
@@ -23,7 +25,15 @@ _FILE_TYPES = {
 }
 
 
-def export(model: Decoder, tokenizer: Path, out: Path, kind: Kind, *, copies_only: bool = False) -> Path:
+def export(
+    model: Decoder,
+    tokenizer: Path,
+    out: Path,
+    kind: Kind,
+    *,
+    jobs: Sequence[str] = JOBS,
+    copies_only: bool = False,
+) -> Path:
     """Write a model file.
 
     Args:
@@ -31,7 +41,8 @@ def export(model: Decoder, tokenizer: Path, out: Path, kind: Kind, *, copies_onl
         tokenizer: file of the `tokenizers` package.
         out: file to write; replaced when it is there.
         kind: how matrices are stored; vectors stay F32.
-        copies_only: noted in the header; such a writer is asked for sentences of an item and for nothing else.
+        jobs: noted in the header: what it was trained on, and is asked for.
+        copies_only: noted there too: its sentences are those of the item.
 
     Returns:
         `out`.
@@ -42,6 +53,7 @@ def export(model: Decoder, tokenizer: Path, out: Path, kind: Kind, *, copies_onl
     _add_shape(writer, model, kind)
     writer.add_description(_COPIES if copies_only else _WRITES)
     writer.add_bool(COPIES_ONLY, copies_only)
+    writer.add_string(JOBS_KEY, ",".join(jobs))
     _add_tokenizer(writer, tokenizer)
     for name, weight in model.state_dict().items():
         values = weight.detach().cpu().float().numpy()

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from llmrec.models import Prompt, prompts
+from llmrec.models import prompts
 from llmrec.models.sentences import opening as whole_sentences
 from llmrec.models.sentences import sentences, ungrounded
 from llmrec.models.training.corpus import Row
@@ -30,7 +30,7 @@ _PAPER_SUPPORT = 0.7
 _PAPER_CHARS = 1_500
 """Of an abstract at most: as much of a text as a prompt of the app holds."""
 _SHORTEST_ITEM = 120
-_USEFUL_SHARE, _TOPIC_SHARE, _REASONS_SHARE = 0.12, 0.15, 0.1
+_REASONS_SHARE = 0.1
 _REASON = re.compile(
     r"^(?:The user|You|The reader|This user) (?:would|might|may)(?: likely| also)? (?:buy|enjoy)\b[^.]*?\b"
     r"(?:because of|because|due to|for) (.+)$"
@@ -38,32 +38,12 @@ _REASON = re.compile(
 _ABOUT_THE_USER = re.compile(
     r"\b(?:users?|you|your|they|them|their (?:preferences|interests?|family)|this person)\b", re.I
 )
-_PASSING = (
-    "It takes place tonight at {n}.",
-    "The offer ends on {day}.",
-    "Published this morning.",
-    "Tickets are on sale until {day}.",
-    "A decision is expected on {day}.",
-    "Trains will run again from {day}.",
-    "Updated on {day}, {n} hours after the start.",
-    "The results were announced yesterday.",
-)
-_PASSING_TITLES = (
-    "{}: this week's news",
-    "Tonight: {}",
-    "{}, live",
-    "Last days: {}",
-    "{}: what happened on {day}",
-    "{}",
-)
-_LASTING_TITLES = ("{}", "A guide to {}", "{}, explained", "How to understand {}", "{}: an introduction")
 _DEEDS = ("liked", "saved", "bought", "finished", "opened", "read")
 _BECAUSE = (
     "You {deed} {titles}, and this is about {topic} too.",
     "It stands here because you {deed} {titles}.",
     "Like {titles}, which you {deed}, it is about {topic}.",
 )
-_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +55,7 @@ class Answer:
     text: str
     """What the model should write."""
     job: str
-    """plain, new, who, detail, you, reasons, topic or useful."""
+    """plain, new, who, detail, you or reasons; of the short questions (`writer_short`) topic or useful."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,15 +141,11 @@ def _first_sentence(row: Row, source: Source) -> Iterator[Sheet]:
 
 
 def _questions(title: str, text: str, source: Source) -> Iterator[Sheet]:
-    """Every angle of one item, answered by its own sentences, and now and then the two short questions."""
+    """Every angle of one item, answered by its own sentences, and now and then why it stands where it stands."""
     found = sentences(text)
     angles = list(prompts.ANGLES) if len(found) > 1 else ["plain"]
     answers = [(angle, choose(angle, title, found)) for angle in angles]
     yield _with_interests(sheet(title, text, answers), title, text, source)
-    if source.rng.random() < _TOPIC_SHARE:
-        yield _topic(title, text, _frequent(title, text))
-    if source.rng.random() < _USEFUL_SHARE:
-        yield _useful(title, text, source)
     if source.rng.random() < _REASONS_SHARE and source.titles:
         yield _reasons(title, text, source)
 
@@ -198,9 +174,6 @@ def _film(row: Row, source: Source) -> Iterator[Sheet]:
         yield sheet(title, text, [("plain", tidied(grounded_start(first, f"{title} {text}")))])
     else:
         yield from _questions(title, text, source)
-    genres = [genre.casefold() for genre in row["genres"] if genre.casefold() in text.casefold()]
-    if genres and source.rng.random() < 2 * _TOPIC_SHARE:
-        yield _topic(title, text, genres[:3])
 
 
 def hidden_opening(row: Row) -> tuple[str, str, str]:
@@ -255,29 +228,11 @@ def _reason(why: str) -> str:
     return tidied(f"It {rest[3:]}" if rest.startswith("it ") else f"Liked for {rest}")
 
 
-def _topic(title: str, text: str, words: Sequence[str]) -> Sheet:
-    asked: Prompt = prompts.topic(title, text)
-    return Sheet(asked.system, asked.item, (Answer(asked.ask, ", ".join(words), "topic"),) if words else ())
-
-
 def _frequent(title: str, text: str) -> list[str]:
     """Up to two longer words that a text repeats, those of its title first."""
     flat, named = text.casefold(), title.casefold()
     repeated = [word for word in words_of(text) if flat.count(word) > 1]
     return sorted(repeated, key=lambda word: (word not in named, -flat.count(word)))[:2]
-
-
-def _useful(title: str, text: str, source: Source) -> Sheet:
-    """Labels by rule: a text that is framed as news, an event or an offer will not be useful in a year."""
-    rng, day = source.rng, _DAYS[int(source.rng.integers(len(_DAYS)))]
-    lasting = bool(rng.random() < 0.5)
-    frames = _LASTING_TITLES if lasting else _PASSING_TITLES
-    title = frames[int(rng.integers(len(frames)))].format(title, day=day)
-    if not lasting:
-        said = _PASSING[int(rng.integers(len(_PASSING)))].format(day=day, n=int(rng.integers(2, 12)))
-        text = f"{said} {text}" if rng.random() < 0.5 else f"{text} {said}"
-    asked = prompts.still_useful(title, text)
-    return Sheet(asked.system, asked.item, (Answer(asked.ask, prompts.YES if lasting else prompts.NO, "useful"),))
 
 
 def _reasons(title: str, text: str, source: Source) -> Sheet:

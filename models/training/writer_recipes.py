@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass
 
+from llmrec.models import JOBS
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
@@ -27,7 +29,7 @@ class Stage:
     """One training run over one mixture."""
 
     name: str
-    """pretrain, tune, polish or finish; names the checkpoint."""
+    """pretrain, tune, polish, finish or answer; names the checkpoint."""
     tokens: int
     """Tokens to read in all; the learning rate reaches its lowest at the end."""
     text_share: float
@@ -55,6 +57,11 @@ class Stage:
     """Weight decay of matrices."""
     seed: int = 5
     """Of the order of texts."""
+    short: tuple[float, float] = (0.0, 0.0)
+    """Weights in the loss of a batch of "still useful in a year" and of one of topics, beside 1 for the rest."""
+    begins: int = 1
+    """Stages before it, the mean of whose last weights it begins with (Wortsman et al., 2022,
+    https://arxiv.org/abs/2203.05482): each has forgotten something else."""
 
     @property
     def steps(self) -> int:
@@ -88,9 +95,13 @@ class Recipe:
     """The jobs: loss on answers only."""
     polish: tuple[Stage, ...] = ()
     """The jobs again, with more of what is still hard."""
-    averaged: int = 1
-    """Last stages whose final weights are averaged into the file (Wortsman et al., 2022,
-    https://arxiv.org/abs/2203.05482): each has forgotten something else."""
+    kept: float = 0.0
+    """Share of the weights with which the last stage began that goes into the file: what is new is learnt by it, and
+    what was known before comes back (Wortsman et al., 2022, https://arxiv.org/abs/2109.01903)."""
+    jobs: tuple[str, ...] = JOBS
+    """What it learns well enough to be asked for."""
+    questions: tuple[int, int] = (60_000, 30_000)
+    """Examples of "still useful in a year" and of "what is it about"."""
 
     @property
     def stages(self) -> tuple[Stage, ...]:
@@ -107,7 +118,8 @@ RECIPES = {
         composed=True,
         pretrain=Stage("pretrain", 12_000, 0.5, 1.0, 3e-3, 1_024),
         tune=Stage("tune", 12_000, 0.0, 0.0, 3e-3, 1_024),
-        polish=(Stage("polish", 6_000, 0.0, 0.0, 1e-3, 1_024, papers=0.5),),
+        polish=(Stage("polish", 6_000, 0.0, 0.0, 1e-3, 1_024, papers=0.5, short=(0.5, 0.5), begins=2),),
+        questions=(200, 50),
     ),
     # For two processor cores: examples from the start and little plain text, because copying from the item is what so
     # small a model can learn; small batches, because updates are what is short; some of the prompt's own tokens count,
@@ -117,13 +129,17 @@ RECIPES = {
         item_chars=1_000,
         parts=3,
         composed=False,
+        kept=0.2,
+        jobs=("texts", "topics", "half-lives"),
         pretrain=Stage("pretrain", 1_200_000, 0.1, 0.25, 4e-4, 2_048),
         tune=Stage("tune", 8_000_000, 0.0, 0.1, 4e-4, 2_048, opening=4.0),
         polish=(
             Stage("polish", 2_500_000, 0.0, 0.1, 1.5e-4, 2_048, papers=0.5, opening=4.0),
             Stage("finish", 1_600_000, 0.0, 0.1, 1.5e-4, 2_048, papers=0.8, opening=4.0, seed=6),
+            Stage(
+                "answer", 2_560_000, 0.0, 0.1, 2e-4, 2_048, papers=0.6, opening=4.0, seed=7, short=(0.3, 1.0), begins=2
+            ),
         ),
-        averaged=2,
     ),
     # For one GPU: six passes over the text, then the jobs.
     "large": Recipe(
@@ -132,7 +148,8 @@ RECIPES = {
         parts=4,
         composed=True,
         pretrain=Stage("pretrain", 400_000_000, 0.8, 0.5, 1.2e-3, 32_768, accumulate=2),
-        tune=Stage("tune", 120_000_000, 0.0, 0.0, 4e-4, 32_768, opening=4.0, accumulate=2),
+        tune=Stage("tune", 120_000_000, 0.0, 0.0, 4e-4, 32_768, opening=4.0, accumulate=2, short=(0.1, 0.3)),
+        questions=(240_000, 60_000),
     ),
 }
 """Recipes by name of size."""

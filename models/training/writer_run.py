@@ -5,38 +5,46 @@ import logging
 import math
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from statistics import fmean
 
+import numpy as np
 import torch
+from torch import Tensor
 
-from llmrec.models import Prompt, Writer, prompts
+from llmrec.models import Writer, prompts
 from llmrec.models.errors import ModelRejected
 from llmrec.models.hashes import sha256_of
 from llmrec.models.host import Host
 from llmrec.models.llamacpp import LlamaEmbedder, LlamaWriter
 from llmrec.models.setup import WEIGHTS
 from llmrec.models.training.checkpoints import CheckpointError, Checkpoints, State
+from llmrec.models.training.corpus import read_rows
 from llmrec.models.training.writer_batches import Mixture
 from llmrec.models.training.writer_card import card
 from llmrec.models.training.writer_data import catalogue_cases, prepare, read_cases, read_sheets, read_texts
 from llmrec.models.training.writer_evaluate import Evaluation, agreement, judge, samples, select, write
 from llmrec.models.training.writer_export import NAME, export
+from llmrec.models.training.writer_frames import ALL
+from llmrec.models.training.writer_jobs import Sheet
 from llmrec.models.training.writer_model import Decoder
 from llmrec.models.training.writer_recipes import RECIPES, Recipe, Stage
+from llmrec.models.training.writer_short import parts_of, stem, topics, useful
 from llmrec.models.training.writer_start import start_copying
 from llmrec.models.training.writer_tokens import (
     encode_sheets,
     encode_texts,
     load_rows,
     load_stream,
+    load_tokenizer,
     save_rows,
     train_tokenizer,
 )
 from llmrec.models.training.writer_train import Log, Trainer
+from llmrec.models.training.writer_wording import words_of
 
 log = logging.getLogger(__name__)
 
@@ -44,8 +52,13 @@ CATALOGUES = ("shop", "feed", "courses")
 SAMPLE_DATA = Path(__file__).parents[2] / "sample_data"
 _COMPARED = 5
 """Items that are compared with what people wrote of them, beside 1 that is written of from every angle."""
-_USEFUL = 100
-"""Yes/no questions that are asked in the evaluation."""
+_NAMED = 3
+"""Items of a catalogue that are named, beside 1 that is written of."""
+SHORT = ("useful", "topic")
+"""The short questions, in the order of `Recipe.questions`."""
+_HELD_OUT_SHARE = 0.04
+"""Held-out examples of a short question, beside 1 that is trained on."""
+_SEED = 17
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +124,36 @@ def make_tokenizer(run: Run) -> None:
         log.info("tokenizer: %s: %d tokens of text, %d of %d sheets", half, count, len(rows.ids), len(rows))
 
 
+def ask_short(run: Run) -> None:
+    """Examples of the two short questions, from the plain texts of both halves."""
+    done = run.data("topic-train.npz")
+    if done.is_file():
+        return log.info("questions: done before")
+    tokenizer, context = load_tokenizer(run.out / "tokenizer.json"), run.recipe.shape.context
+    counts = json.loads(run.data("counts.json").read_text("utf-8"))
+    host = Host()
+    try:
+        for half, share in (("held-out", _HELD_OUT_SHARE), ("train", 1.0)):
+            for job, count in zip(SHORT, run.recipe.questions, strict=True):
+                made = list(_questions(run, half, job, max(1, int(share * count)), host))
+                save_rows(run.data(f"{job}-{half}.npz"), encode_sheets(made, tokenizer, context))
+                counts[f"{half} examples, {job}"] = len(made)
+                log.info("questions: %s: %d of %s", half, len(made), job)
+    finally:
+        host.close()
+    run.data("counts.json").write_text(json.dumps(dict(sorted(counts.items())), indent=1))
+
+
+def _questions(run: Run, half: str, job: str, count: int, host: Host) -> Iterator[Sheet]:
+    """Examples of one short question; topics need an encoder, and without one there are none."""
+    rng = np.random.default_rng([_SEED, SHORT.index(job), half == "train"])
+    parts = parts_of(run.data(f"texts-{half}.jsonl"), count, job, rng)
+    if job == "useful":
+        yield from useful(parts, ALL, rng)
+    elif run.encoder is not None:
+        yield from topics(parts, LlamaEmbedder(run.encoder, host))
+
+
 def train(run: Run, stage: Stage, stop: Callable[[], bool]) -> bool:
     """Train, beginning with what the stage before left, or go on; returns whether the stage is finished.
 
@@ -118,18 +161,17 @@ def train(run: Run, stage: Stage, stop: Callable[[], bool]) -> bool:
         CheckpointError: the stage before has not been run.
     """
     model = Decoder(run.recipe.shape)
-    stages = run.recipe.stages
-    if stage == stages[0]:
+    if stage == run.recipe.pretrain:
         start_copying(model, stage.seed)
     else:
-        model.load_state_dict(_state(run, stages[stages.index(stage) - 1].name)["model"])
+        model.load_state_dict(_beginning(run, stage))
     return _train(run, stage, model, stop)
 
 
 def export_model(run: Run) -> None:
     """Write the newest weights as GGUF: those of the last stage that was begun."""
-    copies_only = not run.recipe.composed
-    export(newest(run), run.out / "tokenizer.json", run.gguf, "Q8_0", copies_only=copies_only)
+    jobs, copies_only = run.recipe.jobs, not run.recipe.composed
+    export(newest(run), run.out / "tokenizer.json", run.gguf, "Q8_0", jobs=jobs, copies_only=copies_only)
     log.info("export: %s, %.1f MB", run.gguf.name, run.gguf.stat().st_size / 1e6)
 
 
@@ -143,7 +185,8 @@ def evaluate(run: Run) -> Evaluation:
         "".join(writer.stream(prompts.blurb("", "", "plain"), max_tokens=1))  # loads the file
         texts = list(write(writer, cases))
         compared = list(write(writer, select(described, _COMPARED * run.cases), ["plain"]))
-        figures = {"still useful in a year, right answers": _useful(run, writer), **_perplexities(run)}
+        figures = {"still useful in a year, right answers": _useful(writer), **_named(writer, _NAMED * run.cases)}
+        figures |= _perplexities(run)
         agreed = agreement(texts, LlamaEmbedder(run.encoder, host)) if run.encoder is not None else None
     finally:
         host.close()
@@ -181,17 +224,26 @@ def ship(run: Run, weights: Path = WEIGHTS) -> Path:
 
 
 def newest(run: Run) -> Decoder:
-    """The model as it was saved last, averaged as the recipe says.
+    """The model as it was saved last, after the last stage with the share of its beginning that the recipe says.
 
     Raises:
         CheckpointError: nothing was trained yet.
     """
-    model = Decoder(run.recipe.shape)
-    begun = _begun(run) or [run.recipe.pretrain.name]
-    averaged = run.recipe.averaged if len(begun) == len(run.recipe.stages) else 1
-    states = [_state(run, name)["model"] for name in begun[-averaged:]]
-    model.load_state_dict({key: torch.stack([state[key] for state in states]).mean(0) for key in states[0]})
+    model, stages = Decoder(run.recipe.shape), run.recipe.stages
+    name = (_begun(run) or [run.recipe.pretrain.name])[-1]
+    weights, kept = _state(run, name)["model"], run.recipe.kept
+    if kept and name == stages[-1].name:
+        before = _beginning(run, stages[-1])
+        weights = {key: kept * before[key] + (1 - kept) * weight for key, weight in weights.items()}
+    model.load_state_dict(weights)
     return model
+
+
+def _beginning(run: Run, stage: Stage) -> dict[str, Tensor]:
+    """The weights that a stage begins with: the mean of those after the stages before it."""
+    before = run.recipe.stages[: run.recipe.stages.index(stage)][-stage.begins :]
+    weights = [_state(run, each.name)["model"] for each in before]
+    return {key: torch.stack([each[key] for each in weights]).mean(0) for key in weights[0]}
 
 
 def _begun(run: Run) -> list[str]:
@@ -214,7 +266,8 @@ def _train(run: Run, stage: Stage, model: Decoder, stop: Callable[[], bool]) -> 
 
 def _mixture(run: Run, stage: Stage, half: str) -> Mixture:
     rows, papers = (load_rows(run.data(f"{kind}-{half}.npz")) for kind in ("sheets", "papers"))
-    return Mixture(load_stream(run.data(f"texts-{half}.bin")), rows, stage, run.recipe.shape, papers)
+    short = [load_rows(run.data(f"{job}-{half}.npz")) for job in SHORT] if any(stage.short) else []
+    return Mixture(load_stream(run.data(f"texts-{half}.bin")), rows, stage, run.recipe.shape, papers, short)
 
 
 def _state(run: Run, stage: str) -> State:
@@ -234,11 +287,23 @@ def _perplexities(run: Run) -> dict[str, float]:
     }
 
 
-def _useful(run: Run, writer: Writer) -> float:
-    """Share of right answers to held-out yes/no questions."""
-    asked = [(s, a) for s in read_sheets(run.data("sheets-held-out.jsonl")) for a in s.answers if a.job == "useful"]
+def _useful(writer: Writer) -> float:
+    """Share of right answers to "still useful in a year" on the texts written to measure it, in words of their own."""
     right = []
-    for sheet, answer in asked[:_USEFUL]:
-        yes, no = writer.score(Prompt(sheet.system, sheet.item, answer.ask), [prompts.YES, prompts.NO])
-        right.append((yes > no) == (answer.text == prompts.YES))
-    return fmean(right) if right else math.nan
+    for row in read_rows(SAMPLE_DATA / "still_useful.jsonl"):
+        yes, no = writer.score(prompts.still_useful(row["title"], row["text"]), [prompts.YES, prompts.NO])
+        right.append((yes > no) == row["useful"])
+    return fmean(right)
+
+
+def _named(writer: Writer, count: int) -> dict[str, float]:
+    """Share of the bundled items whose topic begins with a word of their tags; and whose title does."""
+    rows = [row for name in CATALOGUES for row in list(read_rows(SAMPLE_DATA / f"{name}.jsonl"))[:count]]
+    said, titles = [], []
+    for row in rows:
+        asked = prompts.topic(row["title"], row["text"])
+        pieces = writer.stream(asked, max_tokens=prompts.TOPIC_TOKENS, temperature=0.0)
+        tagged = {stem(word) for tag in row["tags"] for word in tag.split()}
+        said.append(any(stem(word) in tagged for word in prompts.topic_words("".join(pieces))[:1]))
+        titles.append(any(stem(word) in tagged for word in words_of(row["title"])[:1]))
+    return {"first topic word is a tag's": fmean(said), "first long word of the title is": fmean(titles)}

@@ -76,16 +76,18 @@ class Trainer:
         return self.step >= self.stage.steps
 
     def update(self) -> tuple[float, int]:
-        """One update; returns its mean loss and the tokens it read."""
+        """One update; returns its loss, that of short questions added by their weight, and the tokens it read."""
         self.model.train()
         for group in self._optimizer.param_groups:
             group["lr"] = group["share"] * self.stage.rate_at(self.step)
         total, tokens, parts = 0.0, 0, self.stage.accumulate
         for n in range(parts):
-            batch = self._mixture.batch(self.step * parts + n).to(self.device)
-            loss = self.loss(batch) / parts
-            torch.autograd.backward(loss)
-            total, tokens = total + float(loss.detach()), tokens + batch.ids.numel()
+            number = self.step * parts + n
+            own = [(self._mixture.batch(number), 1.0), *self._mixture.short(number)]
+            for batch, weight in own:  # the memory of one after the other
+                loss = self.loss(batch.to(self.device)) * (weight / parts)
+                torch.autograd.backward(loss)
+                total, tokens = total + float(loss.detach()), tokens + batch.ids.numel()
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self._optimizer.step()
         self._optimizer.zero_grad()

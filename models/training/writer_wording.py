@@ -52,7 +52,7 @@ _CUES = {
     "detail": re.compile(r"\d[\d,.]*|(?<!^)\b[A-Z][\w-]+"),
 }
 _WORD = re.compile(r"[^\W\d_]{5,}")
-_COMMON = frozenset(
+COMMON = frozenset(
     """
     about above after again against almost along already although always among another around because became become
     before began being below between called could during early either every first following found great group having
@@ -116,7 +116,7 @@ def choose(angle: str, title: str, found: Sequence[str]) -> str:
 
 def words_of(text: str) -> list[str]:
     """Longer words of a text in small letters, without the commonest, in order and once each."""
-    return list(dict.fromkeys(w for w in map(str.casefold, _WORD.findall(text)) if w not in _COMMON))
+    return list(dict.fromkeys(w for w in map(str.casefold, _WORD.findall(text)) if w not in COMMON))
 
 
 def standing_alone(text: str) -> list[str]:

@@ -19,6 +19,7 @@ class Yes:
 
     model_id = "yes@0"
     copies_only = False
+    jobs = None
 
     def score(self, prompt: Prompt, texts: Sequence[str], **_: object) -> list[float]:
         odds = 9.0 if "sail" in prompt.item else -9.0 if "fair" in prompt.item else 0.0

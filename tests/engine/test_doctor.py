@@ -85,6 +85,7 @@ def test_a_writer_that_fails_is_named(checked: Checked, monkeypatch: pytest.Monk
     class Broken:
         model_id = "broken@0"
         copies_only = False
+        jobs = None
 
         def close(self) -> None: ...
 

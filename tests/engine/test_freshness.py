@@ -42,8 +42,9 @@ class Judge:
 
     copies_only = False
 
-    def __init__(self, odds: dict[str, float], name: str = "judge@0") -> None:
+    def __init__(self, odds: dict[str, float], name: str = "judge@0", jobs: frozenset[str] | None = None) -> None:
         self.model_id = name
+        self.jobs = jobs
         self.odds = odds
         self.asked: list[str] = []
         self.cancel_at: threading.Event | None = None
@@ -79,16 +80,46 @@ def make(clock: Clock) -> Iterator[Callable[[Judge | None], Engine]]:
         engine.close()
 
 
-@pytest.mark.parametrize("copies_only", [True, False])
-def test_a_writer_that_only_copies_judges_nothing(tmp_path: Path, copies_only: bool) -> None:
+@pytest.mark.parametrize(
+    ("jobs", "phrases", "judges"),
+    [(None, True, True), ("texts", False, False), ("texts,half-lives", False, True), ("reasons,tea", True, False)],
+)
+def test_a_writer_is_asked_for_what_it_was_trained_on(
+    tmp_path: Path, jobs: str | None, phrases: bool, judges: bool
+) -> None:
     host = Host()
-    writer = LlamaWriter(tiny_llama(tmp_path / "w.gguf", copies_only=copies_only), host)
+    writer = LlamaWriter(tiny_llama(tmp_path / "w.gguf", jobs=jobs), host)
     with Engine.open(":memory:", embedder=HashingEmbedder(), writer=writer) as engine:
         engine.add_items(ITEMS)
-        assert engine.status().writer == writer.model_id
-        assert engine.status().composer == ("" if copies_only else writer.model_id)
-        assert bool(list(engine.unjudged())) != copies_only
+        status = engine.status()
+        assert status.writer == writer.model_id
+        assert status.composer == (writer.model_id if phrases else "")
+        assert status.judge == (writer.model_id if judges else "")
+        assert bool(list(engine.unjudged())) == judges
     host.close()
+
+
+TRAINED = frozenset({"half-lives"})
+
+
+def test_a_writer_trained_on_the_question_judges_what_the_encoder_does_not_know(make: Callable[..., Engine]) -> None:
+    engine = make(Judge({"Number 1": 3.0, "Number 2": -3.0}, jobs=TRAINED))
+    held = engine.items_in_memory
+    held.lasting[held.rows["i3"]] = 0.9
+    assert list(engine.unjudged(["i3"])) == ["i2", "i1", "i0"]
+    list(engine.judge(["i1", "i2"]))
+    for n, odds in ((1, 3.0), (2, -3.0)):  # as it says, with nothing taken away
+        found = engine.half_life(ITEMS[n].id)
+        assert found.seconds == pytest.approx(by_rule(ITEMS[n], probability(odds)))
+        assert found.by == "judge@0"
+
+
+def test_another_writer_judges_what_the_encoder_does_not_know_first(make: Callable[..., Engine]) -> None:
+    engine = make(Judge({}))
+    held = engine.items_in_memory
+    held.lasting[[held.rows["i1"], held.rows["i3"]]] = 0.7
+    assert list(engine.unjudged(unknown=True)) == ["i2", "i0"]
+    assert len(list(engine.unjudged())) == 4
 
 
 def test_rules_tell_news_from_courses() -> None:

@@ -22,6 +22,7 @@ class ScriptedWriter:
 
     model_id = "scripted@0"
     copies_only = False
+    jobs = None
 
     def __init__(self, answers: dict[str, str], default: str = "It is a lighthouse at Skagen.") -> None:
         self.answers = answers

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from llmrec.models import Prompt
+from llmrec.models import Prompt, does
 from llmrec.models.errors import ModelFailed, ModelNotFound, ModelRejected
 from llmrec.models.host import Host, Limits, ModelFile
 from llmrec.models.llamacpp import LlamaEmbedder, LlamaWriter
@@ -49,6 +49,20 @@ def test_without_a_template_the_parts_are_lines(tmp_path: Path, host: Host) -> N
 def test_a_file_says_of_itself_that_it_only_copies(tmp_path: Path, host: Host) -> None:
     assert LlamaWriter(tiny_llama(tmp_path / "copies.gguf", copies_only=True), host).copies_only
     assert not LlamaWriter(tiny_llama(tmp_path / "writes.gguf"), host).copies_only
+
+
+def test_a_file_names_the_jobs_it_was_trained_on(tmp_path: Path, host: Host) -> None:
+    assert LlamaWriter(tiny_llama(tmp_path / "any.gguf"), host).jobs is None
+    older = LlamaWriter(tiny_llama(tmp_path / "copies.gguf", copies_only=True), host)
+    assert older.jobs == {"texts"}
+    named = LlamaWriter(tiny_llama(tmp_path / "named.gguf", copies_only=True, jobs="texts,topics,tea"), host)
+    assert named.jobs == {"texts", "topics"}
+    (tmp_path / "no.gguf").write_bytes(b"GGUF")
+    broken = LlamaWriter(tmp_path / "no.gguf", host)
+    assert broken.jobs is None
+    assert does(broken, "reasons")
+    assert not does(named, "reasons")
+    assert not does(None, "texts")
 
 
 @pytest.mark.parametrize("attack", ATTACKS)

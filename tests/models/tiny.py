@@ -7,7 +7,7 @@ import gguf
 import numpy as np
 from safetensors.numpy import save_file
 
-from llmrec.models.llamacpp import COPIES_ONLY
+from llmrec.models.llamacpp import COPIES_ONLY, JOBS_KEY
 
 BYTES = 256
 SPECIAL = ["<|end|>", "<|system|>", "<|user|>", "<|assistant|>"]
@@ -38,6 +38,7 @@ def tiny_llama(
     seed: int = 0,
     flat: bool = False,
     copies_only: bool = False,
+    jobs: str | None = None,
 ) -> Path:
     """Write a random decoder in the Llama layout with a byte-level tokenizer.
 
@@ -52,6 +53,7 @@ def tiny_llama(
         seed: of the weights.
         flat: make all tokens equally probable, by an output matrix of zeros.
         copies_only: say in the header that it only copies.
+        jobs: what the header says it was trained on; None: nothing.
     """
     rng = np.random.default_rng(seed)
     writer = gguf.GGUFWriter(path, "llama")
@@ -67,6 +69,8 @@ def tiny_llama(
     writer.add_rope_freq_base(10_000.0)
     writer.add_file_type(0)
     writer.add_bool(COPIES_ONLY, copies_only)
+    if jobs is not None:
+        writer.add_string(JOBS_KEY, jobs)
     ordinary = [*byte_alphabet(), *(f"token{n}" for n in range(vocabulary - BYTES))]
     tokens = [*ordinary, *SPECIAL]
     writer.add_vocab_size(len(tokens))

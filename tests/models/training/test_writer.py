@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
@@ -109,11 +110,24 @@ def test_a_second_run_does_nothing_again(run: steps.Run) -> None:
     assert {path: path.stat().st_mtime_ns for path in run.data("").iterdir()} == before
 
 
-def test_the_file_is_the_mean_of_the_last_stages(run: steps.Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(RECIPES, "tiny", replace(RECIPES["tiny"], averaged=2))
-    tuned, polished = (torch.load(run.out / f"{name}.pt", weights_only=True)["model"] for name in ("tune", "polish"))
-    for key, weight in steps.newest(run).state_dict().items():
-        assert torch.allclose(weight, (tuned[key] + polished[key]) / 2), key
+def test_a_stage_begins_with_the_mean_of_those_before(
+    run: steps.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = replace(run, out=tmp_path)
+    shutil.copytree(run.data(""), other.data(""))
+    for name in ("pretrain", "tune"):
+        shutil.copy(run.out / f"{name}.pt", tmp_path)
+    assert run.recipe.stages[-1].begins == 2
+    assert not steps.train(other, run.recipe.stages[-1], lambda: True), "it took a step"
+    begun, trained = (torch.load(tmp_path / f"{n}.pt", weights_only=True)["model"] for n in ("pretrain", "tune"))
+    for key, weight in steps.newest(other).state_dict().items():
+        assert torch.allclose(weight, (begun[key] + trained[key]) / 2), key
+    with monkeypatch.context() as changed:
+        changed.setitem(RECIPES, "tiny", replace(RECIPES["tiny"], kept=0.25))
+        polished = torch.load(run.out / "polish.pt", weights_only=True)["model"]
+        for key, weight in steps.newest(run).state_dict().items():
+            wanted = 0.75 * polished[key] + 0.25 * (begun[key] + trained[key]) / 2
+            assert torch.allclose(weight, wanted, atol=1e-6), key
 
 
 def test_a_step_without_the_one_before_names_it(run: steps.Run, tmp_path: Path) -> None:
