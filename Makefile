@@ -69,7 +69,7 @@ train-encoder-on: $(BIN)/.installed $(TEACHER) ## Train models/weights/llmrec-em
 		--short --rate 1e-4 --steps $(or $(STEPS),6000) \
 		$(foreach items,$(wildcard $(EVAL)/*/items.jsonl),--unseen $(items))
 
-train-writer: $(BIN)/.installed ## Make the writer anew, SIZE=small (two cores, an hour) or large (a graphics card): goes on where it stopped
+train-writer: $(BIN)/.installed ## Make the writer anew, SIZE=small (two cores, an hour and a half) or large (a graphics card): goes on where it stopped
 	$(PIP) install $(TORCH) -e '.[train]'
 	$(BIN)/python -m llmrec.models.training.writer all --corpus $(CORPUS) --out build/training/writer --size $(or $(SIZE),small) \
 		$(foreach items,$(wildcard $(EVAL)/*/items.jsonl),--unseen $(items))

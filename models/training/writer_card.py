@@ -26,7 +26,7 @@ words are a model's.
 
 {answers} facts of made-up histories, worded by rule. The topic of a text are those of its words, names aside,
 that lie nearest to it in the space of llmrec-embed. Whether a text lasts is known because it was told that way: parts
-of documents among phrases of news, offers and notices, or of what lasts, which people wrote for it. Pairs whose answer
+of documents among phrases of news, offers and notices, or of what lasts, written for this. Pairs whose answer
 names what the item does not contain were dropped. Kept out: a fiftieth of all titles,
 SciTLDR's test half, and everything that shares a title or a sentence with the bundled catalogues or the evaluation
 sets.

@@ -100,7 +100,7 @@ class Recipe:
     what was known before comes back (Wortsman et al., 2022, https://arxiv.org/abs/2109.01903)."""
     jobs: tuple[str, ...] = JOBS
     """What it learns well enough to be asked for."""
-    questions: tuple[int, int] = (60_000, 30_000)
+    questions: tuple[int, int] = (60_000, 14_000)
     """Examples of "still useful in a year" and of "what is it about"."""
 
     @property
@@ -137,7 +137,7 @@ RECIPES = {
             Stage("polish", 2_500_000, 0.0, 0.1, 1.5e-4, 2_048, papers=0.5, opening=4.0),
             Stage("finish", 1_600_000, 0.0, 0.1, 1.5e-4, 2_048, papers=0.8, opening=4.0, seed=6),
             Stage(
-                "answer", 2_560_000, 0.0, 0.1, 2e-4, 2_048, papers=0.6, opening=4.0, seed=7, short=(0.3, 1.0), begins=2
+                "answer", 3_000_000, 0.0, 0.1, 2e-4, 2_048, papers=0.6, opening=4.0, seed=7, short=(0.5, 0.5), begins=2
             ),
         ),
     ),

@@ -131,6 +131,8 @@ def ask_short(run: Run) -> None:
         return log.info("questions: done before")
     tokenizer, context = load_tokenizer(run.out / "tokenizer.json"), run.recipe.shape.context
     counts = json.loads(run.data("counts.json").read_text("utf-8"))
+    if run.encoder is None:
+        log.warning("questions: without an encoder no topics are learnt, and the file will not be asked for them")
     host = Host()
     try:
         for half, share in (("held-out", _HELD_OUT_SHARE), ("train", 1.0)):
@@ -170,7 +172,8 @@ def train(run: Run, stage: Stage, stop: Callable[[], bool]) -> bool:
 
 def export_model(run: Run) -> None:
     """Write the newest weights as GGUF: those of the last stage that was begun."""
-    jobs, copies_only = run.recipe.jobs, not run.recipe.composed
+    learnt = (job for job in run.recipe.jobs if job != "topics" or run.encoder is not None)
+    jobs, copies_only = tuple(learnt), not run.recipe.composed
     export(newest(run), run.out / "tokenizer.json", run.gguf, "Q8_0", jobs=jobs, copies_only=copies_only)
     log.info("export: %s, %.1f MB", run.gguf.name, run.gguf.stat().st_size / 1e6)
 

@@ -29,8 +29,6 @@ _CHARS = 900
 """Of a text at most."""
 _SENTENCES = {"useful": 2, "topic": 6}
 """Of a text at most; an answer by single words needs many texts more than long ones."""
-_LEAST_PARAGRAPHS = {"useful": 1, "topic": 2}
-"""Of a document: what a film's one paragraph is about are the names in its title."""
 _THINNED, _MOST_LEFT_OUT = 0.8, 0.8
 """Share of the texts from which words are left out, and the largest share of its words that one loses."""
 _TOPIC_CHARS = 60
@@ -121,7 +119,7 @@ def stem(word: str) -> str:
 def _part(text: str, job: str, rng: np.random.Generator) -> list[str]:
     """Some sentences in a row of one of a document's first paragraphs."""
     usable = [p for p in text.split("\n") if len(p) > _SHORTEST_PARAGRAPH][:_PARAGRAPHS]
-    if len(usable) < _LEAST_PARAGRAPHS[job]:
+    if not usable:
         return []
     found = sentences(usable[int(rng.integers(len(usable)))][:_LONGEST_PARAGRAPH])
     if not found:

@@ -78,7 +78,7 @@ def mixture(run: steps.Run, text_share: float = 0.5) -> Mixture:
 # -- the chain -------------------------------------------------------------------------------------------------------
 
 
-def test_the_chain_leaves_a_file_a_verdict_and_a_card(run: steps.Run) -> None:
+def test_the_chain_leaves_a_file_a_verdict_and_a_card(run: steps.Run, host: Host) -> None:
     found = Evaluation.load(run.out / "evaluation.json")
     measured = {line.what for line in found.lines}
     for origin in ("films", "scitldr", *steps.CATALOGUES):
@@ -90,6 +90,8 @@ def test_the_chain_leaves_a_file_a_verdict_and_a_card(run: steps.Run) -> None:
     assert found.sha256 in card
     assert "CC BY-SA" in card
     assert "machine-written" in card
+    assert LlamaWriter(run.gguf, host).jobs == {"texts", "reasons", "half-lives"}, "no encoder told topics"
+    assert found.figures.keys() >= {"still useful in a year, right answers", "first topic word is a tag's"}
     assert card.count("\n   - ") == len(found.samples) == 10
 
 

@@ -127,10 +127,6 @@ def test_parts_are_sentences_in_a_row_of_different_documents_while_there_are_any
         assert " ".join(part) in " ".join(whole)
     assert max(len(part) for _, part in parts_of(file, 40, "useful", rng())) == 2
     assert list(parts_of(file, 12, "topic", rng())) == found
-    file.write_text(json.dumps(f"Film\n{' '.join(sentences[0])}") + "\n")
-    assert list(parts_of(file, 2, "useful", rng()))
-    with pytest.raises(CorpusError):
-        list(parts_of(file, 2, "topic", rng()))  # one paragraph only
 
 
 @pytest.mark.parametrize(("lines", "said"), [(None, "run `prepare`"), ('"Title\\nShort."\n', "no paragraph")])
