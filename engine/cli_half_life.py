@@ -48,15 +48,15 @@ def judge(engine: Engine, most: int | None) -> None:
     """Let the writer say of each item whether it will be useful in a year; a stop keeps what is done."""
     if not engine.status().judge:
         click.echo("no writer is in use that can judge; the encoder and rules do. `llmrec models list` shows writers.")
-    else:
-        judge_items(engine, most)
+    elif not judge_items(engine, most):
+        click.echo("nothing waits for the writer; `llmrec half-life ITEM` shows how long an item stays fresh, by whom.")
 
 
-def judge_items(engine: Engine, most: int | None, *, unknown: bool = False) -> None:
-    """Judge what waits, of it only what is `unknown` to the encoder, under a bar; nothing without a writer."""
+def judge_items(engine: Engine, most: int | None, *, unknown: bool = False) -> bool:
+    """Judge what waits, of it only what is `unknown` to the encoder, under a bar; returns whether anything did."""
     waiting = list(engine.unjudged(unknown=unknown))
     if not waiting:
-        return
+        return False
     done = 0
     with progress_bar("half-lives") as advance:
         for progress in engine.judge(waiting[:most]):
@@ -65,3 +65,4 @@ def judge_items(engine: Engine, most: int | None, *, unknown: bool = False) -> N
     rest = len(waiting) - done
     more = f"; {rest} wait for `llmrec judge` or a quiet moment of the app" if rest else ""
     click.echo(f"{count(done, 'half-life', 'half-lives')} judged by {engine.status().judge.split('@')[0]}{more}.")
+    return True

@@ -2,7 +2,8 @@
 
 Tags are people's words and come first. Without them an interest would be named by what its items repeat; a writer is
 asked for the topic of the item at the middle instead, in quiet moments, and its answer is kept. It names the interest
-only while each of its words occurs in half of the interest's items.
+only while each of its words occurs in half of the interest's items. A small writer that was trained to answer is asked
+only where the encoder knows no words (`lexicon`).
 """
 
 import re
@@ -40,6 +41,11 @@ class Namer:
         """Name of the writer; "" without one."""
         return self._writer.model_id.split("@")[0] if self._writer is not None else ""
 
+    @property
+    def _names(self) -> bool:
+        """Whether the writer names: one trained to (`Writer.jobs`) is small, the encoder's words are better."""
+        return self._writer is not None and (self._writer.jobs is None or self._live.vectors.words_alone)
+
     def names(self, person: Person) -> dict[str, tuple[str, ...]]:
         """The writer's words for the interests that it names, by leader."""
         return {c.leader: words for c in person.interests.clusters if (words := self._name(self._items(c)))}
@@ -72,7 +78,7 @@ class Namer:
 
     def _items(self, cluster: Cluster) -> list[Item]:
         """Items that feed an interest, from its middle on; none where tags or the user's own phrase name it."""
-        if self._writer is None:
+        if not self._names:
             return []
         order = np.argsort(-(np.stack(cluster.vectors) @ cluster.total), kind="stable")  # (m, d) @ (d,) -> (m,)
         if cluster.events[order[0]].row < 0:

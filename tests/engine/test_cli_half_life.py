@@ -55,6 +55,8 @@ def test_without_a_writer_rules_speak_until_there_is_one(run, tmp_path: Path) ->
     assert run("half-life", "a").stdout == "How to sail: stays fresh 2 weeks (rule)\n"
     assert "no writer is in use" in run("judge").stdout
     assert "1 half-life judged by yes; 1 wait" in run("judge", "-n", "1", writer=Yes()).stdout
+    assert "1 half-life judged by yes." in run("judge", writer=Yes()).stdout
+    assert "nothing waits for the writer" in run("judge", writer=Yes()).stdout
 
 
 def test_a_correction_can_be_taken_back(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmrec.engine import Engine, Interest, Item, ItemId, Kind
+from llmrec.engine.embedding import Vectors
 from llmrec.models.hashing import HashingEmbedder
 from llmrec.models.prompts import topic_words
 from tests.engine.test_writing import ScriptedWriter
@@ -63,6 +64,21 @@ def test_an_interest_without_tags_is_named_by_the_writer(made: Made) -> None:
     assert grown is not None
     assert grown.interest == "Boats, lighthouse"
     assert list(engine.name_interests("me")) == []
+
+
+@pytest.mark.parametrize("knows_words", [True, False])
+def test_a_writer_trained_to_name_is_asked_where_the_encoder_knows_no_words(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, knows_words: bool
+) -> None:
+    monkeypatch.setattr(Vectors, "words_alone", not knows_words)
+    writer = ScriptedWriter({"Topic:": "boats, reef"})
+    monkeypatch.setattr(writer, "jobs", frozenset({"texts", "topics"}), raising=False)
+    with Engine.open(":memory:", embedder=HashingEmbedder(), writer=writer, clock=clock) as engine:
+        engine.add_items([Item(ItemId("sea"), "Sea", ABOUT_THE_SEA)])
+        list(engine.index())
+        engine.record("me", ItemId("sea"), Kind.LIKE)
+        assert named(engine).named_by == ("" if knows_words else "scripted")
+        assert bool(writer.asked) != knows_words
 
 
 def test_a_name_outlives_the_process(tmp_path: Path, clock: Clock) -> None:
