@@ -117,7 +117,9 @@ class HalfLives:
         if odds is None:
             return None
         if writer.jobs is not None:
-            return half_life.by_rule(item, half_life.probability(odds))
+            p = half_life.probability(odds)
+            seconds = half_life.by_rule(item, p)
+            return seconds if math.isfinite(seconds) else half_life.from_probability(p)  # rules know no such domain
         if self._of_nothing is None:
             self._of_nothing = self._odds(writer, _NOTHING, cancel)
         if self._of_nothing is None:

@@ -11,7 +11,7 @@ from conftest import Clock
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmrec.engine import Engine, Item, UnknownItem
+from llmrec.engine import Engine, Item, ItemId, UnknownItem
 from llmrec.engine.half_life import (
     CHOICES,
     DAY,
@@ -112,6 +112,18 @@ def test_a_writer_trained_on_the_question_judges_what_the_encoder_does_not_know(
         found = engine.half_life(ITEMS[n].id)
         assert found.seconds == pytest.approx(by_rule(ITEMS[n], probability(odds)))
         assert found.by == "judge@0"
+
+
+@pytest.mark.parametrize("odds", [3.0, -3.0])
+def test_it_judges_a_domain_that_rules_know_nothing_of(make: Callable[..., Engine], odds: float) -> None:
+    engine = make(Judge({"Other": odds}, jobs=TRAINED))
+    other = Item(ItemId("o"), "Other", "Text.", published_at=1.0, domain="items")
+    engine.add_items([other])
+    list(engine.judge([other.id]))
+    found = engine.half_life(other.id)
+    assert found.by == "judge@0"
+    assert DAY < found.seconds <= YEAR
+    assert (found.seconds > 100 * DAY) == (odds > 0)
 
 
 def test_another_writer_judges_what_the_encoder_does_not_know_first(make: Callable[..., Engine]) -> None:
