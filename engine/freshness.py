@@ -1,7 +1,7 @@
 """Half-lives of single items: who said them, the user's corrections, and the writer's judgement in quiet moments.
 
 A correction is an entry of the log, so `undo` takes it back like everything else. What a writer judged is kept until
-the item's content changes or other models are used; the array that ranking reads changes in place.
+the item's content changes or another writer is used; the array that ranking reads changes in place.
 
 A writer that was trained on this very question (`Writer.jobs`) is a small one, and an encoder that knows the answer is
 right more often: it judges what the encoder does not know. Any other writer is larger, and judges everything.
