@@ -48,7 +48,7 @@ from llmrec.engine.shelving import Models
 from llmrec.engine.store import Store
 from llmrec.engine.switching import Encoders, Successor, beside, on_shelf, serving
 from llmrec.engine.writing import Desk
-from llmrec.models import JOBS, Embedder, FloatArray, Writer, does
+from llmrec.models import Embedder, FloatArray, Job, Writer, does
 from llmrec.models.host import Host
 from llmrec.models.shelf import Shelf
 
@@ -719,9 +719,13 @@ class Engine:
     def _take_writer(self) -> None:
         """Give the writer and the vectors in use to those who write."""
         self._desk = Desk(self._store, self._writer, self._live.vectors.texts)
-        _, self._composer, namer, judge = (self._writer if does(self._writer, job) else None for job in JOBS)
-        self._half_lives = HalfLives(self._store, self._live, judge, self._lock)
-        self._namer = Namer(self._store, self._live, namer)
+        self._composer, self._judge = self._able("reasons"), self._able("half-lives")
+        self._half_lives = HalfLives(self._store, self._live, self._judge, self._lock)
+        self._namer = Namer(self._store, self._live, self._able("topics"))
+
+    def _able(self, job: Job) -> Writer | None:
+        """The writer in use, if it may be asked for a job."""
+        return self._writer if does(self._writer, job) else None
 
     def _vector_of(self, item: ItemId) -> FloatArray:
         """Unit vector (d,) of an item; zeros where it has none yet."""
@@ -739,7 +743,7 @@ class Engine:
         items, following = self._store.count_items(), self._encoders.next
         left = items - self._store.covered(following)[0] if following else 0
         events = self._store.count_events()
-        composer, judge = self._composer.model_id if self._composer is not None else "", self._half_lives.by
+        composer, judge = (w.model_id if w is not None else "" for w in (self._composer, self._judge))
         with self._lock:
             learnt = not pending and self._live.learnt
         models = (writer, self._note, following, left, composer, judge)

@@ -12,12 +12,14 @@ from collections.abc import Iterator, Sequence
 from threading import Event as Cancel
 from threading import RLock
 
+import numpy as np
+
 from llmrec.engine import half_life, prompts
 from llmrec.engine.errors import ModelError
 from llmrec.engine.half_life import NO, YES, HalfLife
 from llmrec.engine.live import Live
 from llmrec.engine.log import HALF_LIFE
-from llmrec.engine.records import Item, ItemId, Progress
+from llmrec.engine.records import BoolArray, Item, ItemId, Progress
 from llmrec.engine.store import Store
 from llmrec.models import Writer
 
@@ -40,11 +42,6 @@ class HalfLives:
         self._writer = writer
         self._lock = lock
         self._of_nothing: float | None = None
-
-    @property
-    def by(self) -> str:
-        """Id of the writer that judges; "" where none does."""
-        return self._writer.model_id if self._writer is not None else ""
 
     def of(self, item: Item) -> HalfLife:
         """An item's half-life: the user's word, else a writer's judgement, else by its tags, its vector and rules."""
@@ -81,15 +78,20 @@ class HalfLives:
         """
         if self._writer is None:
             return
-        done = (USER, self._writer.model_id)
         unknown = unknown or self._writer.jobs is not None
+        with self._lock:
+            rows, untold = self._live.items.rows, self._untold()
+        if unknown and not untold.any():
+            return  # no item need be read, whenever a quiet moment asks
+        done = (USER, self._writer.model_id)
         said = {item for item, (_, by) in self._store.half_lives().items() if by in done}
         columns = self._store.columns()
         order = sorted(range(len(columns.ids)), key=lambda row: -_known(float(columns.published[row])))
         waiting = [i for i in dict.fromkeys([*first, *(columns.ids[row] for row in order)]) if i not in said]
+        waiting = [i for i in waiting if i in rows and untold[rows[i]]] if unknown else waiting
         for start in range(0, len(waiting), _PAGE):
             for item in self._store.items(waiting[start : start + _PAGE]):
-                if not half_life.declared(item) and not (unknown and math.isfinite(self._lasting(item.id))):
+                if not half_life.declared(item):
                     yield item.id
 
     def judge(self, ids: Sequence[ItemId], cancel: Cancel | None) -> Iterator[Progress]:
@@ -125,6 +127,11 @@ class HalfLives:
         if self._of_nothing is None:
             return None
         return half_life.from_probability(half_life.probability(odds, self._of_nothing))
+
+    def _untold(self) -> BoolArray:
+        """(n,) which items have a vector from which the encoder, having been asked, tells nothing."""
+        items = self._live.items
+        return items.known & np.isnan(items.lasting) & self._live.vectors.probed
 
     def _lasting(self, id: ItemId) -> float:
         """P(still useful in a year) by the encoder; nan where it does not know."""

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from threading import Event
-from typing import Protocol
+from typing import Literal, Protocol, get_args
 
 # Before numpy's first import. Beside a model process that uses every core, threads that wait for each other make one
 # product fifty times slower; on one core it is never slower than twice.
@@ -60,9 +60,10 @@ class Prompt:
     """Trusted end of the prompt: the angle, or the question."""
 
 
-JOBS = ("texts", "reasons", "topics", "half-lives")
+Job = Literal["texts", "reasons", "topics", "half-lives"]
 """What a writer is asked for: sentences about an item, why it stands where it stands, names of interests, and whether
 an item will still be useful in a year."""
+JOBS: tuple[Job, ...] = get_args(Job)
 
 
 class Writer(Protocol):
@@ -109,6 +110,6 @@ class Writer(Protocol):
         """End the process that holds the weights."""
 
 
-def does(writer: Writer | None, job: str) -> bool:
+def does(writer: Writer | None, job: Job) -> bool:
     """Whether a writer is there that may be asked for one of `JOBS`."""
     return writer is not None and (writer.jobs is None or job in writer.jobs)

@@ -32,7 +32,7 @@ from llmrec.models.training.writer_frames import ALL
 from llmrec.models.training.writer_jobs import Sheet
 from llmrec.models.training.writer_model import Decoder
 from llmrec.models.training.writer_recipes import RECIPES, Recipe, Stage
-from llmrec.models.training.writer_short import parts_of, stem, topics, useful
+from llmrec.models.training.writer_short import parts_of, topics, useful
 from llmrec.models.training.writer_start import start_copying
 from llmrec.models.training.writer_tokens import (
     encode_sheets,
@@ -44,7 +44,7 @@ from llmrec.models.training.writer_tokens import (
     train_tokenizer,
 )
 from llmrec.models.training.writer_train import Log, Trainer
-from llmrec.models.training.writer_wording import words_of
+from llmrec.models.training.writer_wording import stem, words_of
 
 log = logging.getLogger(__name__)
 

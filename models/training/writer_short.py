@@ -19,7 +19,7 @@ from llmrec.models.framing import Frames, framed
 from llmrec.models.sentences import sentences
 from llmrec.models.training.corpus import CorpusError
 from llmrec.models.training.writer_jobs import Answer, Sheet
-from llmrec.models.training.writer_wording import COMMON
+from llmrec.models.training.writer_wording import stem, words_of
 
 _PARAGRAPHS = 4
 """Of a document, from its start: what comes later often speaks of something else."""
@@ -33,7 +33,7 @@ _THINNED, _MOST_LEFT_OUT = 0.8, 0.8
 """Share of the texts from which words are left out, and the largest share of its words that one loses."""
 _TOPIC_CHARS = 60
 """A shorter text is about nothing in particular."""
-_TOPIC_WORDS, _STEM = 2, 5
+_TOPIC_WORDS = 2
 _WORD = re.compile(r"[^\W\d_]{4,}")
 _PART = 500
 """Texts embedded at once."""
@@ -70,7 +70,7 @@ def topics(parts: Iterable[tuple[str, list[str]]], embedder: Embedder) -> Iterat
     if not texts:
         return
     no_names = {word for _, text in texts for word in _WORD.findall(text) if word.islower()}
-    own = [[w for w in _words(f"{title}. {text}") if w in no_names] for title, text in texts]
+    own = [[w for w in words_of(f"{title}. {text}", _WORD) if w in no_names] for title, text in texts]
     words = sorted({word for each in own for word in each})
     place = {word: n for n, word in enumerate(words)}
     of_words = _apart(_embedded(embedder, words))  # (m, d)
@@ -111,11 +111,6 @@ def parts_of(texts: Path, count: int, job: str, rng: np.random.Generator) -> Ite
             yield title, found
 
 
-def stem(word: str) -> str:
-    """Its beginning, by which forms of a word are one."""
-    return word.casefold()[:_STEM]
-
-
 def _part(text: str, job: str, rng: np.random.Generator) -> list[str]:
     """Some sentences in a row of one of a document's first paragraphs."""
     usable = [p for p in text.split("\n") if len(p) > _SHORTEST_PARAGRAPH][:_PARAGRAPHS]
@@ -131,10 +126,6 @@ def _part(text: str, job: str, rng: np.random.Generator) -> list[str]:
 def _thinned(text: str, share: float, rng: np.random.Generator) -> str:
     """A text without a share of its words; whole where none would be left."""
     return " ".join(word for word in text.split() if rng.random() >= share) or text
-
-
-def _words(text: str) -> list[str]:
-    return list(dict.fromkeys(w for w in map(str.casefold, _WORD.findall(text)) if w not in COMMON))
 
 
 def _nearest(words: Sequence[str], order: Iterable[int]) -> list[str]:

@@ -52,7 +52,8 @@ _CUES = {
     "detail": re.compile(r"\d[\d,.]*|(?<!^)\b[A-Z][\w-]+"),
 }
 _WORD = re.compile(r"[^\W\d_]{5,}")
-COMMON = frozenset(
+_STEM = 5
+_COMMON = frozenset(
     """
     about above after again against almost along already although always among another around because became become
     before began being below between called could during early either every first following found great group having
@@ -92,8 +93,8 @@ def grounded_start(sentence: str, source: str) -> str:
 
 def supported(answer: str, source: str) -> float:
     """Share of the longer words of an answer that begin as a word of its source does, 0 to 1."""
-    known = {word[:5].casefold() for word in _WORD.findall(source)}
-    words = [word[:5].casefold() for word in _WORD.findall(answer)]
+    known = {stem(word) for word in _WORD.findall(source)}
+    words = [stem(word) for word in _WORD.findall(answer)]
     return sum(word in known for word in words) / len(words) if words else 1.0
 
 
@@ -114,9 +115,14 @@ def choose(angle: str, title: str, found: Sequence[str]) -> str:
     return usable[scores.index(max(scores))][2]
 
 
-def words_of(text: str) -> list[str]:
+def words_of(text: str, pattern: re.Pattern[str] = _WORD) -> list[str]:
     """Longer words of a text in small letters, without the commonest, in order and once each."""
-    return list(dict.fromkeys(w for w in map(str.casefold, _WORD.findall(text)) if w not in COMMON))
+    return list(dict.fromkeys(w for w in map(str.casefold, pattern.findall(text)) if w not in _COMMON))
+
+
+def stem(word: str) -> str:
+    """Its beginning, by which forms of a word are one."""
+    return word.casefold()[:_STEM]
 
 
 def standing_alone(text: str) -> list[str]:

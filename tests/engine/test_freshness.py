@@ -91,6 +91,7 @@ def test_a_writer_is_asked_for_what_it_was_trained_on(
     writer = LlamaWriter(tiny_llama(tmp_path / "w.gguf", jobs=jobs), host)
     with Engine.open(":memory:", embedder=HashingEmbedder(), writer=writer) as engine:
         engine.add_items(ITEMS)
+        list(engine.index())
         status = engine.status()
         assert status.writer == writer.model_id
         assert status.composer == (writer.model_id if phrases else "")
@@ -104,6 +105,8 @@ TRAINED = frozenset({"half-lives"})
 
 def test_a_writer_trained_on_the_question_judges_what_the_encoder_does_not_know(make: Callable[..., Engine]) -> None:
     engine = make(Judge({"Number 1": 3.0, "Number 2": -3.0}, jobs=TRAINED))
+    assert not list(engine.unjudged()), "the encoder has not been asked yet"
+    list(engine.index())
     held = engine.items_in_memory
     held.lasting[held.rows["i3"]] = 0.9
     assert list(engine.unjudged(["i3"])) == ["i2", "i1", "i0"]
@@ -126,8 +129,20 @@ def test_it_judges_a_domain_that_rules_know_nothing_of(make: Callable[..., Engin
     assert (found.seconds > 100 * DAY) == (odds > 0)
 
 
+def test_a_quiet_moment_reads_no_item_where_the_encoder_knows_all(
+    make: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = make(Judge({}, jobs=TRAINED))
+    list(engine.index())
+    engine.items_in_memory.lasting[:] = 0.5
+    for read in ("items", "columns", "half_lives"):
+        monkeypatch.setattr(engine.store, read, lambda *_: pytest.fail("it read the catalogue"))
+    assert list(engine.unjudged()) == []
+
+
 def test_another_writer_judges_what_the_encoder_does_not_know_first(make: Callable[..., Engine]) -> None:
     engine = make(Judge({}))
+    list(engine.index())
     held = engine.items_in_memory
     held.lasting[[held.rows["i1"], held.rows["i3"]]] = 0.7
     assert list(engine.unjudged(unknown=True)) == ["i2", "i0"]

@@ -21,9 +21,10 @@ from llmrec.models.training.writer_batches import Mixture  # noqa: E402
 from llmrec.models.training.writer_frames import ALL  # noqa: E402
 from llmrec.models.training.writer_model import Decoder  # noqa: E402
 from llmrec.models.training.writer_recipes import RECIPES  # noqa: E402
-from llmrec.models.training.writer_short import parts_of, stem, topics, useful  # noqa: E402
+from llmrec.models.training.writer_short import parts_of, topics, useful  # noqa: E402
 from llmrec.models.training.writer_tokens import Rows  # noqa: E402
 from llmrec.models.training.writer_train import Trainer  # noqa: E402
+from llmrec.models.training.writer_wording import stem  # noqa: E402
 
 TOLD = Frames(("Soon over.",) * 4, ("Here forever.",) * 4, ("{t} over",), ("{t} forever",))
 PARTS = [(f"Title {n}", [f"Sentence one of {n}.", f"Sentence two of {n}."]) for n in range(200)]
