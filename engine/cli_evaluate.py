@@ -71,10 +71,13 @@ def evaluate(
 def _drift(catalogue: Catalogue, everybody: list[History], seed: int) -> dict[str, Any]:
     """The measures of a change of taste: the default policy's, and those of two that never and always forget."""
     spliced = drifting.pairs(catalogue, everybody, _PAIRS)
+    patient = drifting.detours(catalogue, everybody, _PAIRS)
     found = {}
     for name in (DEFAULT_POLICY, *_YARDSTICKS):
-        run = drifting.DriftRun(catalogue, partial(make_policy, name), seed).run(spliced)
-        found[name] = drifting.as_json(list(_with_bar(run, len(spliced), f"drift, {name}")), seed)
+        run = drifting.DriftRun(catalogue, partial(make_policy, name), seed)
+        one = list(_with_bar(run.run(spliced), len(spliced), f"drift, {name}"))
+        two = list(_with_bar(run.long_return(patient), len(patient), f"return, {name}"))
+        found[name] = drifting.as_json(one, seed) | {"long_return": drifting.long_as_json(two, seed)}
     return {**found.pop(DEFAULT_POLICY), "others": found}
 
 
@@ -177,9 +180,11 @@ def _show_drift(found: dict[str, Any]) -> None:
             "method": name,
             "C90 median": _number(it["c90"]["median"]),
             "newcomer's": _number(it["newcomer"]["c90"]["median"]),
+            "if told": _number(it["told"]["c90"]["median"]),
             "caught up": _number(it["caught_up"]["median"]),
             "area lost": f"{it['area_lost']:.2f}",
             **{f"kept after {k}": _share(it["retention"][k]["ratio"]) for k in ("0", "1", "5")},
+            f"kept after {drifting.LONG_RETURN}": _share(it["long_return"]["ratio"]),
             "blast radius": _share(it["blast_radius"]["median"]),
         }
         for name, it in methods.items()
@@ -188,9 +193,11 @@ def _show_drift(found: dict[str, Any]) -> None:
     show(rows, plain=False, empty="Drift was not measured: it needs two users with 45 likes of distant topics.")
     if rows:
         click.echo(
-            f"Drift, {found['pairs']} pairs of users. C90: clicks until 90 % of what a newcomer settles at. Caught up:"
-            " clicks until as good as a newcomer by then.\nKept: quality for the old taste so many clicks after the"
-            " return, of that without the detour. Blast radius: first ten replaced by one random click (medians)."
+            f"Drift, {found['pairs']} pairs of users. C90: clicks until 90 % of what a newcomer settles at. If told: by"
+            " starting anew at the second click. Caught up: clicks until as good as a newcomer by then.\nKept: quality"
+            " for the old taste so many clicks after the return, of that without the detour"
+            f" ({drifting.LONG_RETURN}: the last {drifting.LAST} of them, {found['long_return']['pairs']} pairs).\n"
+            "Blast radius: first ten replaced by one random click (medians)."
         )
 
 

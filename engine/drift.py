@@ -6,7 +6,8 @@ the score alone: nothing is folded, spread or explored. Four figures are read of
 
 - C90: clicks of B until quality reaches 90 % of what a policy reaches that never knew A;
 - area lost: quality missing to that plateau until then, summed over clicks;
-- retention: quality for A after the detour over B, against a twin that made the same clicks of A and no detour;
+- retention: quality for A after the detour over B, against a twin that made the same clicks of A and no detour, five
+  clicks after the return and, for people with likes enough, fifty after it (the mean of the last ten);
 - blast radius: the share of the first ten that one click on a random item replaces.
 """
 
@@ -23,11 +24,16 @@ from llmrec.engine.metrics import places, quality
 from llmrec.engine.policies import Policy
 from llmrec.engine.records import Interaction, Kind
 from llmrec.engine.vectors import DoubleArray, RowArray, top_k, unit
+from llmrec.models import FloatArray
 
+Pair = tuple[RowArray, RowArray]
+"""Likes of two users, oldest first."""
 PHASE = 15
 """Likes of each person before the taste changes."""
 RETURN = 5
 """Clicks of A after the return."""
+LONG_RETURN, LAST = 50, 10
+"""The same where the old taste is given time to come back, and of how many of its last clicks the mean is taken."""
 _AHEAD = 25
 """Further likes of each person that are held back as the truth."""
 _WINDOW = 3
@@ -59,25 +65,45 @@ class Drift:
     """Share of the first ten that each of some random clicks replaced, at the end of A's first phase."""
 
 
-def pairs(catalogue: Catalogue, everybody: Sequence[History], count: int) -> list[tuple[RowArray, RowArray]]:
+def pairs(catalogue: Catalogue, everybody: Sequence[History], count: int) -> list[Pair]:
     """Likes of pairs of users whose mean whitened vectors point apart, most distant first, each user once."""
-    need = PHASE + RETURN + _AHEAD
-    likes = [np.array(list(dict.fromkeys(row for s in h.steps for row in s.wanted))) for h in everybody]
-    likes = [rows[:need] for rows in likes if len(rows) >= need]
-    if len(likes) < 2:
+    likes = _likes(everybody, PHASE + RETURN + _AHEAD)
+    return _distant(catalogue, likes, likes, count)
+
+
+def detours(catalogue: Catalogue, everybody: Sequence[History], count: int) -> list[Pair]:
+    """The same for a long return: the first of each pair has the likes for it, the second those of a detour."""
+    return _distant(catalogue, _likes(everybody, PHASE + LONG_RETURN + _AHEAD), _likes(everybody, PHASE), count)
+
+
+def _likes(everybody: Sequence[History], need: int) -> dict[str, RowArray]:
+    """The first likes of everybody who has so many, by user."""
+    likes = {h.user: np.array(list(dict.fromkeys(row for s in h.steps for row in s.wanted))) for h in everybody}
+    return {user: rows[:need] for user, rows in likes.items() if len(rows) >= need}
+
+
+def _distant(catalogue: Catalogue, ones: dict[str, RowArray], others: dict[str, RowArray], count: int) -> list[Pair]:
+    """Pairs of likes that share no item, most distant first, each user once."""
+    if not ones or not others:
         return []
-    means = unit(np.array([catalogue.whitened[rows].mean(axis=0) for rows in likes], np.float32))
-    distance = means @ means.T
-    np.fill_diagonal(distance, np.inf)
-    found, free = [], set(range(len(likes)))
+    distance = _means(catalogue, ones) @ _means(catalogue, others).T  # (a, d) @ (d, b) -> (a, b)
+    names, other_names = list(ones), list(others)
+    found: list[Pair] = []
+    used: set[str] = set()
     for flat in np.argsort(distance, axis=None):
-        a, b = (int(i) for i in np.unravel_index(flat, distance.shape))
-        if a in free and b in free and not set(likes[a]) & set(likes[b]):
-            found.append((likes[a], likes[b]))
-            free -= {a, b}
+        i, j = np.unravel_index(flat, distance.shape)
+        a, b = names[i], other_names[j]
+        if a != b and used.isdisjoint((a, b)) and not set(ones[a]) & set(others[b]):
+            found.append((ones[a], others[b]))
+            used |= {a, b}
         if len(found) == count:
             break
     return found
+
+
+def _means(catalogue: Catalogue, likes: dict[str, RowArray]) -> FloatArray:
+    """Direction of each user's mean whitened vector, (u, d)."""
+    return unit(np.array([catalogue.whitened[rows].mean(axis=0) for rows in likes.values()], np.float32))
 
 
 class DriftRun:
@@ -89,12 +115,32 @@ class DriftRun:
         self._rng = np.random.default_rng(seed)
         self._tie = self._rng.permutation(len(catalogue))
 
-    def run(self, spliced: Sequence[tuple[RowArray, RowArray]], cancel: Cancel | None = None) -> Iterator[Drift]:
+    def run(self, spliced: Sequence[Pair], cancel: Cancel | None = None) -> Iterator[Drift]:
         """Results pair by pair; ends early when cancelled."""
         for a, b in spliced:
             if cancel is not None and cancel.is_set():
                 return
             yield self._pair(a, b)
+
+    def long_return(self, spliced: Sequence[Pair], cancel: Cancel | None = None) -> Iterator[tuple[float, float]]:
+        """Quality for A in the last ten of fifty clicks after the return, and that of the twin that stayed.
+
+        Args:
+            spliced: pairs with likes enough for it (`detours`).
+            cancel: looked at between pairs.
+        """
+        for a, b in spliced:
+            if cancel is not None and cancel.is_set():
+                return
+            back, known = a[PHASE : PHASE + LONG_RETURN], a[PHASE + LONG_RETURN :]
+            seen = np.concatenate([a[: PHASE + LONG_RETURN], b[:PHASE]])
+            traveller = self._make(self._catalogue)
+            self._clicks(traveller, a[:PHASE], 0)
+            twin = traveller.copy()
+            self._clicks(traveller, b[:PHASE], PHASE)
+            returned = self._after_each(traveller, back, 2 * PHASE, known, seen, last=LAST)
+            stayed = self._after_each(twin, back, PHASE, known, seen, last=LAST)
+            yield float(np.mean(returned)), float(np.mean(stayed))
 
     def _pair(self, a: RowArray, b: RowArray) -> Drift:
         back, known_a, known_b = a[PHASE : PHASE + RETURN], a[PHASE + RETURN :], b[PHASE:]
@@ -114,13 +160,14 @@ class DriftRun:
         return Drift(tuple(reached), tuple(fresh), tuple(returned), tuple(stayed), blast)
 
     def _after_each(
-        self, policy: Policy, clicked: RowArray, start: int, wanted: RowArray, seen: RowArray
+        self, policy: Policy, clicked: RowArray, start: int, wanted: RowArray, seen: RowArray, last: int | None = None
     ) -> list[float]:
-        """Quality before the first and after each of some clicks."""
-        found = [self._quality(policy, wanted, start - 1, seen)]
+        """Quality after each of some clicks: the `last` of them, or all and that before the first."""
+        found = [self._quality(policy, wanted, start - 1, seen)] if last is None else []
         for index, row in enumerate(clicked):
             self._clicks(policy, [row], start + index)
-            found.append(self._quality(policy, wanted, start + index, seen))
+            if last is None or index >= len(clicked) - last:
+                found.append(self._quality(policy, wanted, start + index, seen))
         return found
 
     def _clicks(self, policy: Policy, rows: Sequence[int] | RowArray, start: int) -> None:
@@ -185,8 +232,9 @@ def as_json(found: Sequence[Drift], seed: int = 0) -> dict[str, Any]:
     """Figures over the pairs, with 95 % intervals by pair where they are ratios.
 
     Ratios are of means, because the quality for one pair is often 0. "newcomer" has the same figures for a policy that
-    never knew A: a plateau takes clicks to reach for anybody. "caught_up" are the clicks until the one that knew A is
-    as good (90 %) as the newcomer is at the same click.
+    never knew A: a plateau takes clicks to reach for anybody. "told" has them for one that is told of the change after
+    B's first click and starts anew with the second, which no policy can better that has to notice it by itself.
+    "caught_up" are the clicks until the one that knew A is as good (90 %) as the newcomer is at the same click.
     """
     if not found:
         return {"pairs": 0}
@@ -195,17 +243,26 @@ def as_json(found: Sequence[Drift], seed: int = 0) -> dict[str, Any]:
     blast = np.array([share for drift in found for share in drift.blast])
     return {
         "pairs": len(found),
-        **_recovery(found, "reached"),
-        "newcomer": _recovery(found, "alone"),
+        **_recovery(found, lambda drift: drift.reached),
+        "newcomer": _recovery(found, lambda drift: drift.alone),
+        "told": _recovery(found, lambda drift: (*drift.reached[:1], *drift.alone[1:])),
         "caught_up": _clicks([clicks_to_recover(drift.reached, drift.alone) for drift in found]),
         "retention": {str(clicks): _ratio(returned[:, clicks], stayed[:, clicks], rng) for clicks in range(RETURN + 1)},
         "blast_radius": {"median": float(np.median(blast)), "mean": float(blast.mean())},
     }
 
 
-def _recovery(found: Sequence[Drift], name: str) -> dict[str, Any]:
-    """C90 and area lost of one of the two policies."""
-    curves = [(getattr(drift, name), plateau(drift.alone)) for drift in found]
+def long_as_json(found: Sequence[tuple[float, float]], seed: int = 0) -> dict[str, Any]:
+    """Retention some fifty clicks after the return, over the pairs that have the likes for it."""
+    if not found:
+        return {"pairs": 0, "clicks": LONG_RETURN, "ratio": None, "ci95": None}
+    returned, stayed = np.array(found).T
+    return {"pairs": len(found), "clicks": LONG_RETURN, **_ratio(returned, stayed, np.random.default_rng(seed))}
+
+
+def _recovery(found: Sequence[Drift], curve_of: Callable[[Drift], tuple[float, ...]]) -> dict[str, Any]:
+    """C90 and area lost by one curve of quality for B."""
+    curves = [(curve_of(drift), plateau(drift.alone)) for drift in found]
     mean = np.mean([curve for curve, _ in curves], axis=0).tolist()
     of_mean = clicks_to_recover(mean, float(np.mean([level for _, level in curves])))
     return {

@@ -8,22 +8,27 @@ import pytest
 
 from llmrec.engine import drift
 from llmrec.engine.catalogue import Catalogue
-from llmrec.engine.drift import PHASE, RETURN, Drift, DriftRun
+from llmrec.engine.drift import LONG_RETURN, PHASE, RETURN, Drift, DriftRun
 from llmrec.engine.evaluate import histories
 from llmrec.engine.policies.base import LogPolicy
 from llmrec.engine.records import Event, ItemId, Kind
 
-TOPICS, EACH = 8, 45
+TOPICS, EACH, MANY = 8, 45, 90
 
 
-def catalogue() -> Catalogue:
+def catalogue(each: int = EACH) -> Catalogue:
     """Row r is about topic r mod 8, and nothing else."""
-    return Catalogue(np.eye(TOPICS, dtype=np.float32)[np.arange(TOPICS * EACH) % TOPICS])
+    return Catalogue(np.eye(TOPICS, dtype=np.float32)[np.arange(TOPICS * each) % TOPICS])
 
 
 def couple() -> tuple[np.ndarray, np.ndarray]:
     """A likes topic 0, B topic 1."""
     return np.arange(0, TOPICS * 45, TOPICS), np.arange(1, TOPICS * 45, TOPICS)
+
+
+def long_couple() -> tuple[np.ndarray, np.ndarray]:
+    """A likes topic 0 for long, B topic 1."""
+    return np.arange(0, TOPICS * MANY, TOPICS), np.arange(1, TOPICS * PHASE, TOPICS)
 
 
 class Topics(LogPolicy):
@@ -83,6 +88,8 @@ def test_who_was_never_moved_has_lost_nothing_and_never_recovers() -> None:
     found = measured(Stubborn)
     assert found["c90"]["median"] == found["caught_up"]["median"] == PHASE + 1
     assert found["newcomer"]["c90"]["median"] == 1
+    assert found["told"]["c90"]["median"] == 2, "one told after the first click is right from the second on"
+    assert found["told"]["area_lost"] == pytest.approx(1, abs=0.1)
     assert found["area_lost"] == pytest.approx(PHASE)
 
 
@@ -118,6 +125,25 @@ def test_retention_compares_the_same_clicks_and_items_pair_by_pair() -> None:
     assert spread["ratio"] == pytest.approx(0.7 / 0.9)
     assert spread["ci95"] == pytest.approx([0.5, 1.0])
     assert drift._ratio(np.zeros(3), np.zeros(3), np.random.default_rng(0)) == {"ratio": None, "ci95": None}
+
+
+class Grudging(Topics):
+    """Follows whoever has most clicks, each of topic 1 counting for ten: it takes 150 clicks to forget a detour."""
+
+    def weight(self, topics: list[int], topic: int) -> float:
+        return topics.count(topic) * (10.0 if topic == 1 else 1.0)
+
+
+@pytest.mark.parametrize(("policy", "share"), [(Stubborn, 1.0), (Amnesiac, 1.0), (Grudging, 0.0)])
+def test_a_long_return_shows_what_does_not_come_back(policy: type[LogPolicy], share: float) -> None:
+    """The amnesiac's list is right after ten clicks, and the last ten of fifty are looked at."""
+    found = list(DriftRun(catalogue(MANY), policy).long_return([long_couple()]))
+    assert found[0][1] == 1.0, "who stayed knows"
+    assert drift.long_as_json(found) == {"pairs": 1, "clicks": LONG_RETURN, "ratio": share, "ci95": [share, share]}
+
+
+def test_a_long_return_of_nobody_has_no_ratio() -> None:
+    assert drift.long_as_json([]) == {"pairs": 0, "clicks": LONG_RETURN, "ratio": None, "ci95": None}
 
 
 class Fickle(Topics):
@@ -183,6 +209,19 @@ def test_pairs_are_distant_people_with_enough_likes_each_used_once() -> None:
     assert len(a) == len(b) == 45
     assert set(a % TOPICS) != set(b % TOPICS)
     assert drift.pairs(catalogue(), [], 9) == []
+
+
+def test_for_a_long_return_only_the_first_of_a_pair_needs_many_likes() -> None:
+    rows = {ItemId(f"i{r}"): r for r in range(TOPICS * MANY)}
+    events = [
+        Event(f"u{topic}", ItemId(f"i{TOPICS * n + topic}"), Kind.LIKE, float(n))
+        for topic, likes in ((0, MANY), (1, PHASE), (2, PHASE), (3, PHASE - 1))
+        for n in range(likes)
+    ]
+    found = drift.detours(catalogue(MANY), histories(events, rows), 9)
+    assert [(len(a), len(b)) for a, b in found] == [(MANY, PHASE)]
+    assert set(found[0][0] % TOPICS) == {0}
+    assert drift.detours(catalogue(), [], 9) == []
 
 
 def test_figures_are_json() -> None:
