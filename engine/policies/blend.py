@@ -23,6 +23,10 @@ much better the session's experts earned than the others. g_k of the session's e
 the others by (1 - m) / (1 - m_0). When somebody turns to another topic, d is two or three at every step, and the
 list follows within a few clicks; when they turn back, the long-term experts still know them.
 
+Experts that fade within days or a few events remember only the events of the present taste: a new one begins where
+choices turn surprising, and the one before is taken up again where they are what lasting experts foretell (`change`).
+So what was liked before does not stand in the way for ten clicks, and who comes back is known at the first.
+
 State is a few vectors of length n, replaced and never changed, so that undo is exact and free; an event costs one
 product with the catalogue.
 """
@@ -35,10 +39,10 @@ from typing import Self
 import numpy as np
 
 from llmrec.engine.catalogue import Catalogue
-from llmrec.engine.policies import experts, facts
+from llmrec.engine.policies import change, experts, facts
 from llmrec.engine.policies.base import DAY, POSITIVE, Contribution, moment
 from llmrec.engine.policies.experts import RECIPE, Recipe
-from llmrec.engine.records import Interaction, Kind
+from llmrec.engine.records import BoolArray, Interaction, Kind
 from llmrec.engine.vectors import DoubleArray
 from llmrec.models import FloatArray
 
@@ -95,6 +99,14 @@ class _State:
     """Steps that taught the gate, fading."""
     mood: float
     """m after the newest step."""
+    doubt: change.Doubt = change.NONE
+    """Whether the taste is still what it was."""
+    tastes: tuple[int, ...] = ()
+    """Number of the taste that each event belongs to."""
+    taste: int = 0
+    """That of the present, whose events passing experts remember."""
+    left: int = 0
+    """That of the one before; the same where there was none."""
 
 
 class Blend:
@@ -137,12 +149,10 @@ class Blend:
         blank = self._blank()
         new = replace(old, version=blank.version, sums=blank.sums, steady=blank.steady)
         counted = [event for event in old.events if self.recipe.strength(event)]
-        fading = [event for event in counted if event.fades]
+        fading, weights = self._fading_weights(old, old.reference)
         if fading:
-            times = np.array([experts.at(event) for event in fading])
-            strengths = np.array([self.recipe.strength(event) for event in fading])
-            weights = strengths * self.recipe.fading(times, old.reference)  # (E, m)
-            sums, means = experts.weighted(self.catalogue, fading, weights, self.recipe.spaces)
+            events = [old.events[j] for j in fading]
+            sums, means = experts.weighted(self.catalogue, events, weights, self.recipe.spaces)
             new = replace(new, sums=sums, means=means)
         if len(old.steady):
             steady = [event for event in counted if not event.fades]
@@ -155,19 +165,69 @@ class Blend:
         first = [row for row in chosen if row not in state.touched]
         if not first or not state.liked:
             return state
-        sums = self._expert_scores(state, state.reference)
-        sample, touched = self.catalogue.sample, np.array(state.touched, np.int64)
-        seen = sums[:, touched[touched < sample]]
-        earned = np.zeros(len(self.recipe.priors))
-        for row in first:
-            level = sums[:, [row]]
-            ahead = np.array([np.count_nonzero(own) for own in sums[:, :sample] > level]) - (seen > level).sum(axis=1)
-            places = [*ahead, _place(self._length, row, sample), _place(state.dates, row, sample)]
-            each = self.catalogue.stands_for  # a place among the sample is one of so many among all: take the middle
-            earned -= np.log(np.array(places) * each + (each - 1) / 2 + _ZIPF)
-        earned /= len(first)
+        sums, sample = self._expert_scores(state, state.reference), self.catalogue.sample
+        ahead = np.mean([self._log_places(self._ahead(sums, state, row)) for row in first], axis=0)  # (E,)
+        known = [[_place(fact, row, sample) for fact in (self._length, state.dates)] for row in first]  # (m, 2)
+        earned = -np.append(ahead, self._log_places(np.array(known)).mean(axis=0))  # (E + 2,)
         advantage, steps = _FADING * state.advantage + earned, _FADING * state.steps + 1
-        return replace(state, advantage=advantage, steps=steps, mood=self._moved(state.mood, earned))
+        new = replace(state, advantage=advantage, steps=steps, mood=self._moved(state.mood, earned))
+        return self._doubted(state, new, first, earned)
+
+    def _ahead(self, sums: FloatArray, state: _State, row: int) -> DoubleArray:
+        """Items of the sample, of those still to be chosen, that stand before a row by each of some sums, (k,)."""
+        sample, touched = self.catalogue.sample, np.array(state.touched, np.int64)
+        level, seen = sums[:, [row]], sums[:, touched[touched < sample]]
+        found = [np.count_nonzero(own) for own in sums[:, :sample] > level]
+        return np.asarray(found - (seen > level).sum(axis=1), np.float64)
+
+    def _log_places(self, ahead: DoubleArray) -> DoubleArray:
+        """Logarithms of places among all items, of numbers of items of the sample ahead."""
+        each = self.catalogue.stands_for  # a place among the sample is one of so many among all: take the middle
+        return np.asarray(np.log(ahead * each + (each - 1) / 2 + _ZIPF))
+
+    def _doubted(self, old: _State, new: _State, chosen: list[int], earned: DoubleArray) -> _State:
+        """Change the taste whose events are remembered where what was chosen says so."""
+        recipe, event = self.recipe, len(old.events)
+        if not (recipe.watched.any() and recipe.session.any()):
+            return new
+        log_n = math.log(self.catalogue.sample * self.catalogue.stands_for)
+        mean = change.usual(self._weighed(old.advantage, recipe.watched), old.steps, log_n)
+        x, x_session = (log_n + self._weighed(earned, own) for own in (recipe.watched, recipe.session))
+        if old.left != old.taste and recipe.lasting.any():
+            usual = change.usual(self._weighed(old.advantage, recipe.lasting), old.steps, log_n)
+            if change.is_return(x, mean, log_n + self._weighed(earned, recipe.lasting), usual):
+                return self._remembering(replace(new, taste=old.left, left=old.taste))
+        doubt = old.doubt.after(x, x_session, mean, event)
+        if doubt.is_strong(event):
+            x_run = log_n + self._weighed(self._earned_by(old, doubt.begins, chosen), recipe.watched)
+            if change.surprise(x_run, mean) < 0:
+                return self._remembering(_turned(new, doubt.begins))
+        return replace(new, doubt=doubt)
+
+    def _weighed(self, values: DoubleArray, own: BoolArray) -> float:
+        """Mean by their priors of the values (E or more,) of some experts, (E,)."""
+        which = np.flatnonzero(own)
+        return float(np.average(values[which], weights=self.recipe.priors[which]))
+
+    def _earned_by(self, state: _State, since: int, chosen: list[int]) -> DoubleArray:
+        """What each expert would earn if it knew only the yeses from an event on, unfaded, (E,)."""
+        liked = [event for event in state.events[since:] if self.recipe.strength(event) > 0]
+        weights = np.tile([self.recipe.strength(event) for event in liked], (len(self.recipe.experts), 1))
+        sums, _ = experts.weighted(self.catalogue, liked, weights, self.recipe.spaces)
+        return np.asarray(-np.mean([self._log_places(self._ahead(sums, state, row)) for row in chosen], axis=0))
+
+    def _remembering(self, state: _State) -> _State:
+        """The state whose passing experts remember the events of its taste, and no others."""
+        state = replace(state, doubt=change.NONE)
+        own = np.flatnonzero(self.recipe.passing)
+        fading, weights = self._fading_weights(state, state.reference)
+        spoken = np.flatnonzero(weights[own].any(axis=0))
+        events = [state.events[fading[i]] for i in spoken]
+        sums, means = state.sums.copy(), state.means.copy()
+        sums[own], means[own] = experts.weighted(
+            self.catalogue, events, weights[np.ix_(own, spoken)], self.recipe.spaces[own]
+        )
+        return replace(state, sums=sums, means=means)
 
     def _moved(self, mood: float, earned: DoubleArray) -> float:
         """The mood after a step in which the experts earned so much."""
@@ -183,7 +243,8 @@ class Blend:
         counted = [event for event, weight in zip(events, weights, strict=True) if weight]
         acted_on = (event.row for event in events if event.row >= 0 and event.kind is not Kind.IMPRESSION)
         rows = tuple(dict.fromkeys((*state.touched, *acted_on)))
-        state = replace(state, events=(*state.events, *events), touched=rows)
+        tastes = (*state.tastes, *[state.taste] * len(events))
+        state = replace(state, events=(*state.events, *events), tastes=tastes, touched=rows)
         if not counted:
             return state
         like = experts.likenesses(self.catalogue, counted)
@@ -293,14 +354,21 @@ class Blend:
         """Weight of each learnt event in each expert's sum now, (E, m)."""
         state = self._state
         strengths = np.array([self.recipe.strength(event) for event in state.events])
-        fades = np.array([event.fades for event in state.events], bool)
         weights = np.repeat(strengths[None], len(self.recipe.experts), axis=0)
-        faded = np.flatnonzero(fades & (strengths != 0))
-        times = np.array([experts.at(state.events[j]) for j in faded])
-        reference = max(state.reference, now) if len(state.steady) else state.reference
-        if len(faded):
-            weights[:, faded] *= self.recipe.fading(times, reference)
+        fading, faded = self._fading_weights(state, max(state.reference, now) if len(state.steady) else state.reference)
+        if fading:
+            weights[:, fading] = faded
         return weights
+
+    def _fading_weights(self, state: _State, reference: float) -> tuple[list[int], DoubleArray]:
+        """Indices of the m events that fade and count, and their weights at a moment in each expert's sum, (E, m)."""
+        strengths = [self.recipe.strength(event) for event in state.events]
+        fading = [j for j, event in enumerate(state.events) if event.fades and strengths[j]]
+        times = np.array([experts.at(state.events[j]) for j in fading])
+        weights = np.array([strengths[j] for j in fading]) * self.recipe.fading(times, reference)
+        elsewhere = np.array([state.tastes[j] != state.taste for j in fading], np.bool_)
+        weights[np.ix_(self.recipe.passing, elsewhere)] = 0
+        return fading, weights
 
     def _by_part(self, amounts: DoubleArray, events: list[int]) -> list[Contribution]:
         """Amounts (E, m) summed over the experts that share a name; dislikes under their own."""
@@ -361,6 +429,13 @@ class _View:
         excess = np.maximum(z - _TAIL, 0)
         squeezed = np.where(excess > 0, (_TAIL + np.log1p(excess)) / np.maximum(z, _TAIL), 1)
         return np.asarray(self.gate * self.scale * squeezed)
+
+
+def _turned(state: _State, begins: int) -> _State:
+    """The state with a new taste, to which the events from an index on belong."""
+    new = max(state.tastes) + 1
+    tastes = (*state.tastes[:begins], *[new] * (len(state.tastes) - begins))
+    return replace(state, tastes=tastes, taste=new, left=state.taste)
 
 
 def _place(fact: FloatArray, row: int, sample: int) -> float:

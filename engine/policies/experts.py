@@ -40,6 +40,11 @@ class Expert:
         """Whether it follows the present mood and not the long-term taste."""
         return self.events < 5
 
+    @property
+    def lasting(self) -> bool:
+        """Whether it remembers for a month and more, whatever is clicked; others begin anew when a taste changes."""
+        return self.events == np.inf and self.days >= 30
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -94,6 +99,21 @@ class Recipe:
     def session(self) -> BoolArray:
         """Which experts follow the present mood, (E,)."""
         return np.array([expert.session for expert in self.experts], np.bool_)
+
+    @cached_property
+    def passing(self) -> BoolArray:
+        """Which experts' memory begins anew when the taste changes, (E,)."""
+        return np.array([not expert.lasting for expert in self.experts], np.bool_)
+
+    @cached_property
+    def watched(self) -> BoolArray:
+        """Which of these tell a change: those that hold more than the last click or two, (E,)."""
+        return self.passing & ~self.session
+
+    @cached_property
+    def lasting(self) -> BoolArray:
+        """Which experts remember all, (E,)."""
+        return ~self.passing
 
     @cached_property
     def two_moods(self) -> bool:
