@@ -1,11 +1,12 @@
 """The engine: items, events, interests, ranking and texts, without a screen.
 
 The vocabulary: an **item** is one thing that can be recommended; an **event** is what a user did with one; the
-**catalogue** is all items as vectors; a **policy** ranks the catalogue for a user and learns from events; an
-**interest** is a cluster of past events, named by its medoid; a **batch** is a whole ranked list and how it moved;
-**candidates** are the texts of an item, each with its probability. An item's **half-life** is how long it stays worth
-reading; a **probe** reads it off its vector. The **lexicon** is the catalogue's words as vectors: an interest without
-tags is named by the nearest. `Engine` is the one door to all of it.
+**catalogue** is all items as vectors; a **policy** ranks the catalogue for a user and learns from events; a **taste**
+is what memory that passes holds, until choices turn surprising; an **interest** is a cluster of past events, named by
+its medoid; a **batch** is a whole ranked list and how it moved; **candidates** are the texts of an item, each with its
+probability. An item's **half-life** is how long it stays worth reading; a **probe** reads it off its vector. The
+**lexicon** is the catalogue's words as vectors: an interest without tags is named by the nearest. `Engine` is the one
+door to all of it.
 """
 
 from llmrec.engine.errors import (
