@@ -233,7 +233,7 @@ def as_json(found: Sequence[Drift], seed: int = 0) -> dict[str, Any]:
 
     Ratios are of means, because the quality for one pair is often 0. "newcomer" has the same figures for a policy that
     never knew A: a plateau takes clicks to reach for anybody. "told" has them for one that is told of the change after
-    B's first click and starts anew with the second, which no policy can better that has to notice it by itself.
+    B's first click and forgets A with the second: the most that noticing the change could give.
     "caught_up" are the clicks until the one that knew A is as good (90 %) as the newcomer is at the same click.
     """
     if not found:
