@@ -178,14 +178,14 @@ def _show_drift(found: dict[str, Any]) -> None:
     rows = [
         {
             "method": name,
-            "C90 median": _number(it["c90"]["median"]),
-            "newcomer's": _number(it["newcomer"]["c90"]["median"]),
-            "if told": _number(it["told"]["c90"]["median"]),
+            "C90": _number(it["c90"]["median"]),
+            "new": _number(it["newcomer"]["c90"]["median"]),
+            "told": _number(it["told"]["c90"]["median"]),
             "caught up": _number(it["caught_up"]["median"]),
-            "area lost": f"{it['area_lost']:.2f}",
-            **{f"kept after {k}": _share(it["retention"][k]["ratio"]) for k in ("0", "1", "5")},
-            f"kept after {drifting.LONG_RETURN}": _share(it["long_return"]["ratio"]),
-            "blast radius": _share(it["blast_radius"]["median"]),
+            "lost": f"{it['area_lost']:.2f}",
+            **{f"kept {k}": _share(it["retention"][k]["ratio"]) for k in ("0", "1", "5")},
+            f"kept {drifting.LONG_RETURN}": _share(it["long_return"]["ratio"]),
+            "blast": _share(it["blast_radius"]["median"]),
         }
         for name, it in methods.items()
     ]
@@ -193,11 +193,15 @@ def _show_drift(found: dict[str, Any]) -> None:
     show(rows, plain=False, empty="Drift was not measured: it needs two users with 45 likes of distant topics.")
     if rows:
         click.echo(
-            f"Drift, {found['pairs']} pairs of users. C90: clicks until 90 % of what a newcomer settles at. If told: by"
-            " starting anew at the second click. Caught up: clicks until as good as a newcomer by then.\nKept: quality"
-            " for the old taste so many clicks after the return, of that without the detour"
-            f" ({drifting.LONG_RETURN}: the last {drifting.LAST} of them, {found['long_return']['pairs']} pairs).\n"
-            "Blast radius: first ten replaced by one random click (medians)."
+            f"Drift, {found['pairs']} pairs of users; medians of C90, of caught up and of blast.\n"
+            "C90: clicks until 90 % of what a newcomer settles at; new, told: the same\n"
+            "for that newcomer, and for one who is told and forgets all at the second click.\n"
+            "Caught up: clicks until as good as the newcomer by then.\n"
+            "Lost: quality missing to the newcomer's until then, summed over clicks.\n"
+            "Kept: quality for the old taste so many clicks after the return, of that\n"
+            f"without the detour ({drifting.LONG_RETURN}: the last {drifting.LAST} of them, "
+            f"{found['long_return']['pairs']} pairs).\n"
+            "Blast: first ten replaced by one random click."
         )
 
 
