@@ -212,9 +212,10 @@ class Blend:
     def _earned_by(self, state: _State, since: int, chosen: list[int]) -> DoubleArray:
         """What each expert would earn if it knew only the yeses from an event on, unfaded, (E,)."""
         liked = [event for event in state.events[since:] if self.recipe.strength(event) > 0]
-        weights = np.tile([self.recipe.strength(event) for event in liked], (len(self.recipe.experts), 1))
-        sums, _ = experts.weighted(self.catalogue, liked, weights, self.recipe.spaces)
-        return np.asarray(-np.mean([self._log_places(self._ahead(sums, state, row)) for row in chosen], axis=0))
+        weights = np.tile([self.recipe.strength(event) for event in liked], (3, 1))  # unfaded, a space says it all
+        sums, _ = experts.weighted(self.catalogue, liked, weights, np.arange(3))
+        places = np.mean([self._log_places(self._ahead(sums, state, row)) for row in chosen], axis=0)  # (3,)
+        return -np.asarray(places)[self.recipe.spaces]
 
     def _remembering(self, state: _State) -> _State:
         """The state whose passing experts remember the events of its taste, and no others."""
