@@ -13,7 +13,7 @@ import numpy as np
 
 from llmrec.engine.catalogue import Catalogue
 from llmrec.engine.evaluate import Evaluation, History, sample
-from llmrec.engine.interests import ALWAYS_HALF_LIFE, JOIN
+from llmrec.engine.interests import InterestModel
 from llmrec.engine.metrics import mean_interval
 from llmrec.engine.policies import Policy
 from llmrec.engine.policies.base import Contribution, LogPolicy
@@ -66,47 +66,34 @@ def others() -> Iterator[tuple[str, Maker]]:
 
 
 class Medoids(LogPolicy):
-    """Likeness to the nearest of a few likes that stand for clusters (PinnerSage, KDD 2020).
+    """Likeness to the nearest of the few likes that stand for interests (PinnerSage, KDD 2020).
 
-    t log sum_k m_k exp(s_k / t), with s_k the whitened cosine to the medoid of cluster k and m_k its share of the
-    likes, fading by half in sixty days. A like joins the cluster with the nearest centroid, or leads a new one.
+    t log sum_k m_k exp(s_k / t), with s_k the whitened cosine to the medoid of interest k and m_k its share of what is
+    always liked, as the app's own interests have them.
     """
 
     _TEMPERATURE = 0.2
 
+    def __init__(self, catalogue: Catalogue) -> None:
+        """Know nothing yet."""
+        super().__init__(catalogue)
+        self._interests = InterestModel()
+
+    def learn(self, step: Sequence[Interaction]) -> None:
+        """Let the clear yeses feed the interests."""
+        super().learn(step)
+        for event in (step[j] for j in liked(step)):
+            self._interests.learn(event, self.catalogue.vector(event), str(event.row))
+
     def scores(self, now: float) -> FloatArray:
         """The smooth maximum, (n,)."""
-        rows = [self.events[j] for j in liked(self.events) if self.events[j].row >= 0]
-        if not rows:
+        clusters, shares = self._interests.clusters, self._interests.shares(now, lasting=True)
+        if not clusters:
             return np.zeros(len(self.catalogue), np.float32)
-        clusters = self._clusters(rows)
-        at = np.array([event.at for event in rows])
-        fading = 2.0 ** (-np.maximum(now - at, 0) / ALWAYS_HALF_LIFE)
-        shares = np.array([fading[own].sum() for own in clusters])
-        near = np.stack([by_white(self.catalogue, rows[self._medoid(rows, own)]) for own in clusters])  # (K, n)
-        shares = np.maximum(shares / max(shares.sum(), 1e-300), 1e-12)
-        mixed = shares @ np.exp(near.astype(np.float64) / self._TEMPERATURE)  # (K,) @ (K, n) -> (n,)
+        near = np.stack([by_white(self.catalogue, c.events[c.medoid()]) for c in clusters])  # (K, n)
+        weights = np.maximum([shares[c.leader] for c in clusters], 1e-12)
+        mixed = weights @ np.exp(near.astype(np.float64) / self._TEMPERATURE)  # (K,) @ (K, n) -> (n,)
         return np.asarray(self._TEMPERATURE * np.log(mixed), np.float32)
-
-    def _clusters(self, events: Sequence[Interaction]) -> list[list[int]]:
-        """Events by cluster, in the order in which they came."""
-        vectors = self.catalogue.vectors[[event.row for event in events]].astype(np.float64)  # (m, d)
-        totals, clusters = np.empty((0, vectors.shape[1])), []
-        for j, vector in enumerate(vectors):
-            cosines = totals @ vector / np.maximum(np.linalg.norm(totals, axis=1), 1e-12)  # (K, d) @ (d,) -> (K,)
-            if len(cosines) and cosines.max() >= JOIN:
-                k = int(cosines.argmax())
-                clusters[k].append(j)
-                totals[k] += vector
-            else:
-                clusters.append([j])
-                totals = np.vstack([totals, vector])
-        return clusters
-
-    def _medoid(self, events: Sequence[Interaction], own: list[int]) -> int:
-        """Index of the event nearest to the centroid of its cluster."""
-        vectors = self.catalogue.vectors[[events[j].row for j in own]]
-        return own[int(np.argmax(vectors @ vectors.sum(axis=0)))]
 
     def explain(self, row: int, now: float) -> list[Contribution]:
         """The score as a whole."""

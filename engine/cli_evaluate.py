@@ -71,13 +71,13 @@ def evaluate(
 def _drift(catalogue: Catalogue, everybody: list[History], seed: int) -> dict[str, Any]:
     """The measures of a change of taste: the default policy's, and those of two that never and always forget."""
     spliced = drifting.pairs(catalogue, everybody, _PAIRS)
-    patient = drifting.detours(catalogue, everybody, _PAIRS)
+    detours = drifting.detours(catalogue, everybody, _PAIRS)
     found = {}
     for name in (DEFAULT_POLICY, *_YARDSTICKS):
         run = drifting.DriftRun(catalogue, partial(make_policy, name), seed)
-        one = list(_with_bar(run.run(spliced), len(spliced), f"drift, {name}"))
-        two = list(_with_bar(run.long_return(patient), len(patient), f"return, {name}"))
-        found[name] = drifting.as_json(one, seed) | {"long_return": drifting.long_as_json(two, seed)}
+        turned = list(_with_bar(run.run(spliced), len(spliced), f"drift, {name}"))
+        returned = list(_with_bar(run.long_return(detours), len(detours), f"return, {name}"))
+        found[name] = drifting.as_json(turned, seed) | {"long_return": drifting.long_as_json(returned, seed)}
     return {**found.pop(DEFAULT_POLICY), "others": found}
 
 

@@ -101,12 +101,8 @@ class _State:
     """m after the newest step."""
     doubt: change.Doubt = change.NONE
     """Whether the taste is still what it was."""
-    tastes: tuple[int, ...] = ()
-    """Number of the taste that each event belongs to."""
-    taste: int = 0
-    """That of the present, whose events passing experts remember."""
-    left: int = 0
-    """That of the one before; the same where there was none."""
+    turns: tuple[tuple[int, int], ...] = ((0, 0),)
+    """Index of the event at which a taste was taken up, and its number; passing experts remember the last one's."""
 
 
 class Blend:
@@ -166,19 +162,22 @@ class Blend:
         if not first or not state.liked:
             return state
         sums, sample = self._expert_scores(state, state.reference), self.catalogue.sample
-        ahead = np.mean([self._log_places(self._ahead(sums, state, row)) for row in first], axis=0)  # (E,)
         known = [[_place(fact, row, sample) for fact in (self._length, state.dates)] for row in first]  # (m, 2)
-        earned = -np.append(ahead, self._log_places(np.array(known)).mean(axis=0))  # (E + 2,)
+        places = self._log_places(self._ahead(sums, state, first)), self._log_places(np.array(known))
+        earned = -np.concatenate([each.mean(axis=0) for each in places])  # (E + 2,)
         advantage, steps = _FADING * state.advantage + earned, _FADING * state.steps + 1
         new = replace(state, advantage=advantage, steps=steps, mood=self._moved(state.mood, earned))
         return self._doubted(state, new, first, earned)
 
-    def _ahead(self, sums: FloatArray, state: _State, row: int) -> DoubleArray:
-        """Items of the sample, of those still to be chosen, that stand before a row by each of some sums, (k,)."""
+    def _ahead(self, sums: FloatArray, state: _State, rows: list[int]) -> DoubleArray:
+        """Items of the sample, of those still to be chosen, that stand before m rows by each of k sums, (m, k)."""
         sample, touched = self.catalogue.sample, np.array(state.touched, np.int64)
-        level, seen = sums[:, [row]], sums[:, touched[touched < sample]]
-        found = [np.count_nonzero(own) for own in sums[:, :sample] > level]
-        return np.asarray(found - (seen > level).sum(axis=1), np.float64)
+        seen, found = sums[:, touched[touched < sample]], np.empty((len(rows), len(sums)))
+        for ahead, row in zip(found, rows, strict=True):
+            level = sums[:, [row]]
+            ahead[:] = [np.count_nonzero(own) for own in sums[:, :sample] > level]
+            ahead -= (seen > level).sum(axis=1)
+        return found
 
     def _log_places(self, ahead: DoubleArray) -> DoubleArray:
         """Logarithms of places among all items, of numbers of items of the sample ahead."""
@@ -193,15 +192,15 @@ class Blend:
         log_n = math.log(self.catalogue.sample * self.catalogue.stands_for)
         mean = change.usual(self._weighed(old.advantage, recipe.watched), old.steps, log_n)
         x, x_session = (log_n + self._weighed(earned, own) for own in (recipe.watched, recipe.session))
-        if old.left != old.taste and recipe.lasting.any():
+        if len(old.turns) > 1 and recipe.lasting.any():
             usual = change.usual(self._weighed(old.advantage, recipe.lasting), old.steps, log_n)
             if change.is_return(x, mean, log_n + self._weighed(earned, recipe.lasting), usual):
-                return self._remembering(replace(new, taste=old.left, left=old.taste))
+                return self._remembering(new, event, old.turns[-2][1])
         doubt = old.doubt.after(x, x_session, mean, event)
         if doubt.is_strong(event):
             x_run = log_n + self._weighed(self._earned_by(old, doubt.begins, chosen), recipe.watched)
             if change.surprise(x_run, mean) < 0:
-                return self._remembering(_turned(new, doubt.begins))
+                return self._remembering(new, doubt.begins, 1 + max(taste for _, taste in old.turns))
         return replace(new, doubt=doubt)
 
     def _weighed(self, values: DoubleArray, own: BoolArray) -> float:
@@ -214,12 +213,12 @@ class Blend:
         liked = [event for event in state.events[since:] if self.recipe.strength(event) > 0]
         weights = np.tile([self.recipe.strength(event) for event in liked], (3, 1))  # unfaded, a space says it all
         sums, _ = experts.weighted(self.catalogue, liked, weights, np.arange(3))
-        places = np.mean([self._log_places(self._ahead(sums, state, row)) for row in chosen], axis=0)  # (3,)
+        places = self._log_places(self._ahead(sums, state, chosen)).mean(axis=0)  # (3,)
         return -np.asarray(places)[self.recipe.spaces]
 
-    def _remembering(self, state: _State) -> _State:
-        """The state whose passing experts remember the events of its taste, and no others."""
-        state = replace(state, doubt=change.NONE)
+    def _remembering(self, state: _State, event: int, taste: int) -> _State:
+        """The state whose passing experts remember the events of a taste alone, which lasts since an event."""
+        state = replace(state, doubt=change.NONE, turns=(*state.turns, (event, taste)))
         own = np.flatnonzero(self.recipe.passing)
         fading, weights = self._fading_weights(state, state.reference)
         spoken = np.flatnonzero(weights[own].any(axis=0))
@@ -244,8 +243,7 @@ class Blend:
         counted = [event for event, weight in zip(events, weights, strict=True) if weight]
         acted_on = (event.row for event in events if event.row >= 0 and event.kind is not Kind.IMPRESSION)
         rows = tuple(dict.fromkeys((*state.touched, *acted_on)))
-        tastes = (*state.tastes, *[state.taste] * len(events))
-        state = replace(state, events=(*state.events, *events), tastes=tastes, touched=rows)
+        state = replace(state, events=(*state.events, *events), touched=rows)
         if not counted:
             return state
         like = experts.likenesses(self.catalogue, counted)
@@ -367,8 +365,9 @@ class Blend:
         fading = [j for j, event in enumerate(state.events) if event.fades and strengths[j]]
         times = np.array([experts.at(state.events[j]) for j in fading])
         weights = np.array([strengths[j] for j in fading]) * self.recipe.fading(times, reference)
-        elsewhere = np.array([state.tastes[j] != state.taste for j in fading], np.bool_)
-        weights[np.ix_(self.recipe.passing, elsewhere)] = 0
+        begins, tastes = np.array(state.turns).T
+        of_events = tastes[np.searchsorted(begins, fading, side="right") - 1]
+        weights[np.ix_(self.recipe.passing, of_events != tastes[-1])] = 0
         return fading, weights
 
     def _by_part(self, amounts: DoubleArray, events: list[int]) -> list[Contribution]:
@@ -430,13 +429,6 @@ class _View:
         excess = np.maximum(z - _TAIL, 0)
         squeezed = np.where(excess > 0, (_TAIL + np.log1p(excess)) / np.maximum(z, _TAIL), 1)
         return np.asarray(self.gate * self.scale * squeezed)
-
-
-def _turned(state: _State, begins: int) -> _State:
-    """The state with a new taste, to which the events from an index on belong."""
-    new = max(state.tastes) + 1
-    tastes = (*state.tastes[:begins], *[new] * (len(state.tastes) - begins))
-    return replace(state, tastes=tastes, taste=new, left=state.taste)
 
 
 def _place(fact: FloatArray, row: int, sample: int) -> float:

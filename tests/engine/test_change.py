@@ -123,10 +123,10 @@ def test_one_odd_click_empties_no_memory() -> None:
 def test_who_comes_back_is_known_at_the_first_click() -> None:
     away = [*likes(3, BEFORE), *likes(8, 6, after=BEFORE)]
     policy = taught(away)
-    assert policy.snapshot().taste == 1
+    assert policy.snapshot().turns[-1][1] == 1
     back = [*away, *likes(3, 1, after=BEFORE + 6, first=BEFORE)]
     policy.learn([back[-1]])
-    assert policy.snapshot().taste == 0
+    assert policy.snapshot().turns == ((0, 0), (BEFORE, 1), (BEFORE + 6, 0))
     assert topics_of_the_first_ten(policy, back) == [3] * 10
     parts = policy.explain(3 + TOPICS * 50, back[-1].at)
     assert sum(part.amount for part in parts) == pytest.approx(
@@ -147,7 +147,7 @@ def test_a_change_is_undone_exactly() -> None:
     before, state = policy.scores(TURN[-1].at).copy(), policy.snapshot()
     for event in TURN[-2:]:
         policy.learn([event])
-    assert policy.snapshot().tastes == (*[0] * BEFORE, *[1] * 5)
+    assert policy.snapshot().turns == ((0, 0), (BEFORE, 1))
     policy.restore(state)
     assert np.array_equal(policy.scores(TURN[-1].at), before)
 
@@ -156,7 +156,7 @@ def test_a_catalogue_that_grows_after_a_change_keeps_what_is_remembered() -> Non
     whole, short = rooms(), TOPICS * (EACH - 2)
     grown = Catalogue(whole.vectors[:short], whole.published[:short], whole.sources[:short], whole.texts[:short])
     policy = taught(TURN, grown)
-    assert policy.snapshot().tastes == (*[0] * BEFORE, *[1] * 5)
+    assert policy.snapshot().turns == ((0, 0), (BEFORE, 1))
     grown.extend(whole.vectors[short:], whole.published[short:], whole.sources[short:], whole.texts[short:])
     row = 8 + TOPICS * 20
     parts = policy.explain(row, TURN[-1].at)
